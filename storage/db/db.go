@@ -1,0 +1,118 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the "sqlite" driver
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// ErrNewerSchema says that the database was written by a newer Parley than this one.
+var ErrNewerSchema = errors.New("db: schema is newer than this program; run the version that wrote it, or a later one")
+
+// DB is the main database. Statements are written once for both engines: numbered placeholders ($1), upserts with ON
+// CONFLICT, times as microseconds since 1970 in BIGINT, bytes as they are.
+//
+// SQLite takes one writer at a time, so writes go through a pool of one connection and never meet SQLITE_BUSY among
+// themselves; reads have a pool of their own and see the last commit (WAL).
+type DB struct {
+	write *sql.DB
+	read  *sql.DB
+}
+
+// OpenSQLite opens, or makes, the database file and brings its schema up to date. Commits are durable on return
+// (synchronous=FULL).
+func OpenSQLite(ctx context.Context, path string) (*DB, error) {
+	q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "busy_timeout(5000)"}}
+	q.Set("_txlock", "immediate")
+	write, err := sql.Open("sqlite", "file:"+path+"?"+q.Encode())
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	write.SetMaxOpenConns(1)
+	if err := migrate(ctx, write, goose.DialectSQLite3, "migrations/sqlite"); err != nil {
+		write.Close()
+		return nil, err
+	}
+	q.Set("_txlock", "deferred")
+	q.Add("_pragma", "query_only(1)")
+	read, err := sql.Open("sqlite", "file:"+path+"?"+q.Encode())
+	if err != nil {
+		write.Close()
+		return nil, fmt.Errorf("open database for reading: %w", err)
+	}
+	read.SetMaxOpenConns(8)
+	return &DB{write: write, read: read}, nil
+}
+
+func migrate(ctx context.Context, conn *sql.DB, dialect goose.Dialect, dir string) error {
+	files, err := fs.Sub(migrations, dir)
+	if err != nil {
+		return fmt.Errorf("migrations: %w", err)
+	}
+	p, err := goose.NewProvider(dialect, conn, files)
+	if err != nil {
+		return fmt.Errorf("migrations: %w", err)
+	}
+	if have, err := p.GetDBVersion(ctx); err == nil && have > p.ListSources()[len(p.ListSources())-1].Version {
+		return ErrNewerSchema
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("migrate database: %w", err)
+	}
+	return nil
+}
+
+// Close closes the database after the statements under way.
+func (d *DB) Close() error { return errors.Join(d.read.Close(), d.write.Close()) }
+
+// Ping says whether the database answers.
+func (d *DB) Ping(ctx context.Context) error { return d.read.PingContext(ctx) }
+
+// tx runs f in one write transaction. An error of f, or of the commit, rolls all of it back; after a failed commit the
+// outcome is unknown to the caller, who must be able to try again.
+func (d *DB) tx(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := d.write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if err := f(tx); err != nil {
+		return errors.Join(err, ignoreDone(tx.Rollback()))
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+func ignoreDone(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	return err
+}
+
+// micros and fromMicros are how times are stored: microseconds since 1970, UTC; the zero time is 0.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func fromMicros(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
