@@ -26,8 +26,10 @@ type Kind string
 const (
 	// Subprotocol is what both sides must name in the WebSocket handshake.
 	Subprotocol = "parley.v1"
-	// MaxMessage is the largest WebSocket message accepted, in bytes. SDP is the largest frame there is.
+	// MaxMessage is the largest WebSocket message the server accepts, in bytes. SDP is the largest frame a client has.
 	MaxMessage = 64 << 10
+	// MaxAnswer is the largest WebSocket message the server sends, in bytes: a page of the log is the largest.
+	MaxAnswer = 1 << 20
 	// MaxFrames is how many newline-separated frames one message may hold.
 	MaxFrames = 64
 	// MaxRef is the longest ref in bytes.

@@ -6,7 +6,7 @@ import "time"
 type (
 	// Hello is the first frame of a client; nothing else is answered before it. The token stands here and never
 	// in a URL. Resume names the last seq the client holds of each conversation it knows: what follows is sent
-	// before anything live, or [Truncated] when that is too much.
+	// before anything live, or [ChatTruncated] when that is too much.
 	Hello struct {
 		Token  string            `json:"token"`
 		Device string            `json:"device,omitempty"` // stable id of the client's device, at most 64 bytes

@@ -1,0 +1,80 @@
+package wire
+
+import (
+	"encoding/json"
+	"time"
+)
+
+func at(sec int) time.Time { return time.Date(2026, 3, 9, 9, 30, sec, 120000000, time.UTC) }
+
+func ptr[T any](v T) *T { return &v }
+
+const (
+	conversation = "0195794e-8f10-7c3a-9d42-6f1f5a3b2c01"
+	interview    = "01957950-1b2c-7d4e-8f60-718293a4b5c6"
+	cid          = "0195794f-2a64-7b1e-8c55-0d9e8f7a6b50"
+)
+
+var text = json.RawMessage(`{"text":"你好，方便聊聊吗？"}`)
+
+var entry = Entry{Conversation: conversation, Seq: 12, Sender: "u-1001", CID: cid, Time: at(1), Type: "text", Content: text}
+
+var chat = Conversation{
+	ID: conversation, Title: "后端工程师", Head: 12, Unread: 1, Last: &entry,
+	Members: []Member{
+		{User: "u-1001", Role: "recruiter", Name: "王敏", Company: "示例科技", Delivered: 12, Read: 12},
+		{User: "u-2002", Role: "candidate", Name: "李**", Masked: true, Delivered: 12, Read: 11},
+	},
+}
+
+var view = Interview{
+	ID: interview, Conversation: conversation, State: "live", Notice: "interview-recording@1",
+	Live: ptr(at(20)), Recording: true, RecordedSince: ptr(at(19)),
+	Participants: []Participant{
+		{User: "u-1001", Role: "recruiter", Name: "王敏", Consent: "agreed", Present: true,
+			Media: []MediaLine{{Track: 1, Label: "microphone"}, {Track: 2, Label: "camera", Muted: true}}},
+		{User: "u-2002", Role: "candidate", Name: "李**", Consent: "agreed_audio", Present: true, Away: true},
+	},
+}
+
+// examples has one frame a kind; the golden files in testdata and the examples in PROTOCOL.md are made of them.
+var examples = []Frame{
+	{Ref: "1", Body: Hello{Token: "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ1LTIwMDIifQ.c2ln", Device: "d-7f31", Client: "parley-web/1.0", Lang: "zh", Resume: map[string]uint64{conversation: 11}}},
+	{Ref: "1", Body: Welcome{Session: "0195794f-0000-7000-8000-00000000002a", User: "u-2002", Role: "candidate", Time: at(2), Until: at(2).Add(time.Hour), PingSeconds: 20, Conversations: []Conversation{chat}, Interviews: []Interview{view}}},
+	{Ref: "2", Body: Renew{Token: "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ1LTIwMDIifQ.bmV3"}},
+	{Body: Ping{Time: at(22), Heads: map[string]uint64{conversation: 12}}},
+	{Body: Pong{Time: at(22)}},
+	{Ref: "2", Body: Done{}},
+	{Ref: "3", Body: Error{ID: "rate_limited", Text: map[string]string{"en": "Too many requests. Please wait a moment.", "zh": "操作太频繁，请稍后再试。"}, Retry: true, RetryAfter: 850}},
+	{Body: Bye{Reason: "drain", RetryAfter: 4200}},
+
+	{Ref: "4", Body: ChatSend{Conversation: conversation, CID: cid, Type: "text", Content: text}},
+	{Ref: "4", Body: ChatAck{Conversation: conversation, CID: cid, Seq: 12, Time: at(1)}},
+	{Body: ChatEntry{Entry: entry}},
+	{Ref: "5", Body: ChatRead{Conversation: conversation, After: 11, Limit: 200}},
+	{Ref: "5", Body: ChatPage{Conversation: conversation, Entries: []Entry{entry}, Head: 12}},
+	{Ref: "6", Body: ChatMark{Conversation: conversation, Delivered: 12, Read: 12}},
+	{Body: ChatCursor{Conversation: conversation, User: "u-2002", Delivered: 12, Read: 12}},
+	{Body: ChatDirty{Conversation: conversation, Head: 240}},
+	{Body: ChatTruncated{Conversation: conversation, From: 4100, Head: 5100}},
+	{Ref: "7", Body: ChatDisclose{Conversation: conversation}},
+	{Body: ChatConversation{Conversation: chat}},
+
+	{Ref: "8", Body: InterviewOpen{Conversation: conversation}},
+	{Ref: "8", Body: InterviewState{Interview: view}},
+	{Ref: "9", Body: InterviewConsent{Interview: interview, Version: "interview-recording@1", Agree: true, AudioOnly: true}},
+	{Ref: "10", Body: InterviewWithdraw{Interview: interview}},
+	{Ref: "11", Body: InterviewJoin{Interview: interview}},
+	{Ref: "12", Body: InterviewLeave{Interview: interview}},
+	{Ref: "13", Body: InterviewEnd{Interview: interview}},
+	{Ref: "14", Body: InterviewMute{Interview: interview, Track: "camera", Muted: true}},
+	{Body: InterviewReceipt{Interview: interview, Heads: []ReceiptHead{{Recording: "01957951-5d6e-7f80-91a2-b3c4d5e6f708", Head: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", Entries: 41, Time: at(50), Key: "node-1", Signature: []byte("64 bytes of Ed25519, in base64")}}}},
+
+	{Ref: "15", Body: RTCOffer{Interview: interview, PC: Pub, SDP: "v=0\r\no=- 46117 2 IN IP4 127.0.0.1\r\n", Tracks: []RTCTrack{{Mid: "0", Label: "microphone"}, {Mid: "1", Label: "camera"}}}},
+	{Body: RTCAnswer{Interview: interview, PC: Pub, SDP: "v=0\r\no=- 81220 1 IN IP4 127.0.0.1\r\n"}},
+	{Body: RTCCandidate{Interview: interview, PC: Sub, Candidate: "candidate:1 1 udp 2130706431 192.0.2.7 50000 typ host", Mid: ptr("0"), Line: ptr(uint16(0))}},
+	{Ref: "16", Body: RTCRestart{Interview: interview}},
+
+	{Ref: "17", Body: TextGet{Version: "interview-recording@1"}},
+	{Ref: "17", Body: Text{Version: "interview-recording@1", Purpose: "interview-recording", Title: map[string]string{"en": "This interview is recorded", "zh": "本次面试将被录制"}, Body: map[string]string{"en": "What you say and show is recorded …", "zh": "您的声音和画面将被录制……"}, RetentionMonths: 6}},
+}
