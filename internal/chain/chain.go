@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 )
 
 // Hash is a SHA-256 digest. The zero value precedes the first entry of every chain.
@@ -15,6 +16,26 @@ func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 
 // MarshalText encodes the digest in lower-case hexadecimal.
 func (h Hash) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote, in either case.
+func (h *Hash) UnmarshalText(text []byte) error {
+	if len(text) != 2*len(h) {
+		return fmt.Errorf("chain: a hash has %d hexadecimal digits, not %d bytes", 2*len(h), len(text))
+	}
+	var read Hash
+	if _, err := hex.Decode(read[:], text); err != nil {
+		return fmt.Errorf("chain: read hash: %w", err)
+	}
+	*h = read
+	return nil
+}
+
+// ParseHash reads a digest in hexadecimal.
+func ParseHash(s string) (Hash, error) {
+	var h Hash
+	err := h.UnmarshalText([]byte(s))
+	return h, err
+}
 
 // Signature is an Ed25519 signature and the key that made it.
 type Signature struct {
