@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -199,9 +201,32 @@ func parseJWKS(body io.Reader) (keyfunc.Keyfunc, error) {
 	if len(raw) > jwksMaxSize {
 		return nil, fmt.Errorf("read JWKS: more than %d bytes", jwksMaxSize)
 	}
-	keys, err := keyfunc.NewJWKSetJSON(raw)
+	usable, err := usableKeys(raw)
+	if err != nil {
+		return nil, fmt.Errorf("read JWKS: %w", err)
+	}
+	keys, err := keyfunc.NewJWKSetJSON(usable)
 	if err != nil {
 		return nil, fmt.Errorf("read JWKS: %w", err)
 	}
 	return keys, nil
+}
+
+// usableKeys returns the set without the keys that can't be read, so that one new kind of key does not shut everybody
+// out. A set without any is an error: it keeps the set before it in use.
+func usableKeys(raw []byte) ([]byte, error) {
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(raw, &set); err != nil {
+		return nil, err
+	}
+	set.Keys = slices.DeleteFunc(set.Keys, func(k json.RawMessage) bool {
+		_, err := keyfunc.NewJWKJSON(k)
+		return err != nil
+	})
+	if len(set.Keys) == 0 {
+		return nil, errors.New("no key that can be used")
+	}
+	return json.Marshal(set)
 }
