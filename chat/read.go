@@ -1,0 +1,134 @@
+package chat
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"parley/internal/identity"
+	"parley/signal/wire"
+	"parley/storage/keys"
+)
+
+// Read returns a page of the log to a member.
+func (s *Service) Read(ctx context.Context, p identity.Principal, id ConversationID, r Range) (Page, error) {
+	if _, err := s.enter(ctx, p, identity.ConversationRead, id); err != nil {
+		return Page{}, err
+	}
+	entries, head, err := s.store.Read(ctx, id, r.bounded())
+	if err != nil {
+		return Page{}, known("read log", err)
+	}
+	page := Page{Conversation: string(id), Head: head, Entries: make([]wire.Entry, len(entries))}
+	for i, e := range entries {
+		if page.Entries[i], err = s.Unseal(ctx, e); err != nil {
+			return Page{}, err
+		}
+	}
+	return page, nil
+}
+
+// Unseal opens an entry for a member; the caller has made sure that it is for one. Of an entry whose sender's words were
+// erased the content is {"erased":true}.
+func (s *Service) Unseal(ctx context.Context, e Entry) (wire.Entry, error) {
+	w := wire.Entry{Conversation: string(e.Conversation), Seq: e.Seq, Sender: string(e.Sender), CID: string(e.CID), Time: e.Time, Type: e.Type}
+	plain, err := unseal(ctx, s.vault, BodyKey(e.Conversation, e.Sender), bodyLabel(e.Conversation, e.Sender, e.CID, e.Type), e.Sealed)
+	switch {
+	case errors.Is(err, keys.ErrDestroyed):
+		w.Content = erasedContent
+	case err != nil:
+		return wire.Entry{}, fmt.Errorf("open entry %d of %s: %w", e.Seq, e.Conversation, err)
+	default:
+		w.Content = json.RawMessage(plain)
+	}
+	return w, nil
+}
+
+// maxLastBytes bounds the ciphertext of last entries in one list; of conversations beyond it Last is left out, the log has it.
+const maxLastBytes = 256 << 10
+
+// List returns the principal's conversations, last active first, at most [MaxConversations], each as the principal may see
+// it; those in which the principal has another role than now are left out (T1).
+func (s *Service) List(ctx context.Context, p identity.Principal) ([]wire.Conversation, error) {
+	if err := identity.Allow(p, identity.ConversationRead); err != nil {
+		return nil, err
+	}
+	all, err := s.store.List(ctx, p.User, MaxConversations)
+	if err != nil {
+		return nil, fmt.Errorf("list conversations: %w", err)
+	}
+	out, budget := make([]wire.Conversation, 0, len(all)), maxLastBytes
+	for _, st := range all {
+		if !circleOf(st.Seats).has(p.User, p.Role) {
+			continue
+		}
+		if st.Last != nil {
+			if budget -= len(st.Last.Sealed); budget < 0 {
+				st.Last = nil
+			}
+		}
+		c, err := s.view(ctx, p.User, st)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// View returns one conversation as the principal, a member, may see it: names masked (T2), unread counted.
+func (s *Service) View(ctx context.Context, p identity.Principal, id ConversationID) (wire.Conversation, error) {
+	if _, err := s.enter(ctx, p, identity.ConversationRead, id); err != nil {
+		return wire.Conversation{}, err
+	}
+	st, err := s.load(ctx, id, p.User)
+	if err != nil {
+		return wire.Conversation{}, err
+	}
+	return s.view(ctx, p.User, st)
+}
+
+// Members returns who is in the conversation, for other parts of the server. Names come out of [Member.NameFor] only.
+func (s *Service) Members(ctx context.Context, id ConversationID) ([]Member, error) {
+	st, err := s.load(ctx, id, "")
+	if err != nil {
+		return nil, err
+	}
+	return s.members(ctx, st)
+}
+
+func (s *Service) view(ctx context.Context, viewer identity.UserID, st Standing) (wire.Conversation, error) {
+	c := wire.Conversation{ID: string(st.ID), Head: st.Head, Unread: st.Unread}
+	title, err := s.title(ctx, st)
+	if err != nil {
+		return wire.Conversation{}, err
+	}
+	c.Title = title
+	members, err := s.members(ctx, st)
+	if err != nil {
+		return wire.Conversation{}, err
+	}
+	for _, m := range members {
+		c.Members = append(c.Members, m.wire(viewer))
+	}
+	if st.Last != nil {
+		last, err := s.Unseal(ctx, *st.Last)
+		if err != nil {
+			return wire.Conversation{}, err
+		}
+		c.Last = &last
+	}
+	return c, nil
+}
+
+func (s *Service) title(ctx context.Context, st Standing) (string, error) {
+	plain, err := unseal(ctx, s.vault, BodyKey(st.ID, ""), titleLabel(st.ID), st.Title)
+	if errors.Is(err, keys.ErrDestroyed) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("open title of %s: %w", st.ID, err)
+	}
+	return string(plain), nil
+}

@@ -1,0 +1,132 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"parley/internal/identity"
+)
+
+// ErrUnknown is what a [Store] answers about a conversation that it does not have.
+var ErrUnknown = errors.New("chat: no such conversation")
+
+// Store keeps conversations. Any goroutine may call it. What it is given belongs to the caller and is not changed; what it
+// returns belongs to the caller.
+//
+// After any error of Open or Append the outcome is unknown unless stated otherwise: the transaction was either rolled back
+// as a whole, heads included, or took effect as a whole. Doing the same again is always safe.
+type Store interface {
+	// Find returns the conversation that was opened under the platform's key, or ErrUnknown.
+	Find(ctx context.Context, key string) (ConversationID, error)
+	// Open creates a conversation with its members and its first entry in one transaction, durable on return, and returns
+	// its id. If one with that key exists, its id is returned and nothing is changed.
+	Open(ctx context.Context, f Founding) (ConversationID, error)
+	// Append stores a batch in one transaction, durable on return: first the rows in their order, each with the next seq of
+	// its conversation, then the marks. A row whose (conversation, sender, cid) is in the log already, or earlier in the
+	// batch, is not stored: its place is the original's, with Dup, and the head stays. A *RowError says that nothing of
+	// the batch was stored because of that row, and that the others can be tried without it.
+	Append(ctx context.Context, b Batch) (Outcome, error)
+	// Read returns a page (r.Limit is between 1 and MaxPage), ascending and without a gap, and the head at that moment. A
+	// page holds at most MaxPageBytes of ciphertext, or one entry. ErrUnknown.
+	Read(ctx context.Context, id ConversationID, r Range) ([]Entry, Seq, error)
+	// List returns the user's conversations, last active first, at most limit.
+	List(ctx context.Context, user identity.UserID, limit int) ([]Standing, error)
+	// Load returns one conversation; Unread is the user's. ErrUnknown. It says nothing about whether the user may see it.
+	Load(ctx context.Context, id ConversationID, user identity.UserID) (Standing, error)
+}
+
+type (
+	// Founding is a conversation to be opened. First is its first entry.
+	Founding struct {
+		ID     ConversationID
+		Key    string // the platform's own id of it; unique
+		Title  []byte // sealed
+		Opened time.Time
+		Seats  []Seat
+		First  Row
+	}
+
+	// Seat is a member as it is stored.
+	Seat struct {
+		User      identity.UserID
+		Role      identity.Role
+		Name      []byte // sealed
+		Disclosed bool   // the member let the others see the full name (T2); never taken back
+		Delivered Seq
+		Read      Seq
+	}
+
+	// Standing is a conversation as it stands at one moment.
+	Standing struct {
+		ID     ConversationID
+		Title  []byte // sealed
+		Opened time.Time
+		Head   Seq
+		Last   *Entry // the entry at Head
+		Seats  []Seat // in the order of opening
+		// Unread counts the entries after one user's read cursor that are neither that user's nor of type "system"; it stops
+		// at MaxUnread.
+		Unread uint64
+	}
+
+	// Batch is what one transaction stores: at most MaxBatch rows and marks together, at least one.
+	Batch struct {
+		Rows  []Row
+		Marks []Mark
+	}
+
+	// Row is an entry before it has a seq. Time is to the microsecond.
+	Row struct {
+		Conversation ConversationID
+		Sender       identity.UserID // empty for the system
+		CID          ClientID
+		Time         time.Time
+		Type         string
+		Sealed       []byte
+		// Discloses names the member whose full name is disclosed from this entry on, in the same transaction.
+		Discloses identity.UserID
+	}
+
+	// Mark moves a member's cursors forward; what is lower than before or beyond the head is brought into that range.
+	Mark struct {
+		Conversation ConversationID
+		User         identity.UserID
+		Delivered    Seq
+		Read         Seq
+	}
+
+	// Outcome has one element for each row and mark of the batch.
+	Outcome struct {
+		Rows  []Placed
+		Marks []Moved
+	}
+
+	// Placed says where a row is in the log. Err is ErrUnknown if there is no such conversation.
+	Placed struct {
+		Seq  Seq
+		Time time.Time
+		Dup  bool
+		Err  error
+	}
+
+	// Moved says where a member's cursors are and whether the mark moved one. Err is ErrUnknown if there is no such member.
+	Moved struct {
+		Cursor Cursor
+		Moved  bool
+		Err    error
+	}
+)
+
+// RowError says which row of a batch can't be stored, whatever else is in the batch. The batch was rolled back.
+type RowError struct {
+	Index int
+	Err   error
+}
+
+// Error says why.
+func (e *RowError) Error() string { return fmt.Sprintf("row %d: %v", e.Index, e.Err) }
+
+// Unwrap is the cause.
+func (e *RowError) Unwrap() error { return e.Err }
