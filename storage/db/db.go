@@ -35,7 +35,8 @@ type DB struct {
 func OpenSQLite(ctx context.Context, path string) (*DB, error) {
 	q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "busy_timeout(5000)"}}
 	q.Set("_txlock", "immediate")
-	write, err := sql.Open("sqlite", "file:"+path+"?"+q.Encode())
+	file := "file:" + (&url.URL{Path: path}).EscapedPath() // so that no character of the path is taken for a parameter
+	write, err := sql.Open("sqlite", file+"?"+q.Encode())
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
@@ -46,7 +47,7 @@ func OpenSQLite(ctx context.Context, path string) (*DB, error) {
 	}
 	q.Set("_txlock", "deferred")
 	q.Add("_pragma", "query_only(1)")
-	read, err := sql.Open("sqlite", "file:"+path+"?"+q.Encode())
+	read, err := sql.Open("sqlite", file+"?"+q.Encode())
 	if err != nil {
 		write.Close()
 		return nil, fmt.Errorf("open database for reading: %w", err)
@@ -101,6 +102,14 @@ func ignoreDone(err error) error {
 	}
 	return err
 }
+
+// queryer is what reads one row: a transaction or a pool. scanner is one row.
+type (
+	queryer interface {
+		QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	}
+	scanner interface{ Scan(dest ...any) error }
+)
 
 // micros and fromMicros are how times are stored: microseconds since 1970, UTC; the zero time is 0.
 func micros(t time.Time) int64 {
