@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
@@ -17,10 +18,10 @@ func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 // MarshalText encodes the digest in lower-case hexadecimal.
 func (h Hash) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
 
-// UnmarshalText reads what MarshalText wrote, in either case.
+// UnmarshalText reads what MarshalText wrote, in lower case only, so that a hash has one spelling.
 func (h *Hash) UnmarshalText(text []byte) error {
-	if len(text) != 2*len(h) {
-		return fmt.Errorf("chain: a hash has %d hexadecimal digits, not %d bytes", 2*len(h), len(text))
+	if len(text) != 2*len(h) || bytes.ContainsAny(text, "ABCDEF") {
+		return fmt.Errorf("chain: a hash is %d lower-case hexadecimal digits", 2*len(h))
 	}
 	var read Hash
 	if _, err := hex.Decode(read[:], text); err != nil {
