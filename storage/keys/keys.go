@@ -3,6 +3,8 @@ package keys
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 
 	"parley/internal/chain"
@@ -23,14 +25,20 @@ type Name string
 // Key is a 256-bit data key. It never prints.
 type Key [32]byte
 
-// String hides the key.
-func (Key) String() string { return "keys.Key(hidden)" }
+// hidden is what a key shows of itself.
+const hidden = "keys.Key(hidden)"
 
-// GoString hides the key.
-func (Key) GoString() string { return "keys.Key(hidden)" }
+// String hides the key.
+func (Key) String() string { return hidden }
+
+// Format hides the key from every verb.
+func (Key) Format(f fmt.State, _ rune) { io.WriteString(f, hidden) }
 
 // LogValue hides the key.
-func (Key) LogValue() slog.Value { return slog.StringValue("hidden") }
+func (Key) LogValue() slog.Value { return slog.StringValue(hidden) }
+
+// MarshalText keeps the key out of JSON and the like: it always fails.
+func (Key) MarshalText() ([]byte, error) { return nil, errors.New("keys: a key is never encoded") }
 
 // Vault keeps data keys wrapped by a root key, outside the main database's dumps. Destroying a data key is erasure of
 // all it sealed. Any goroutine may call it. It also signs heads with the node's Ed25519 key.

@@ -1,0 +1,2 @@
+// Package keystest has the suite that every vault must pass, and a vault in memory for the tests of other packages.
+package keystest
