@@ -24,6 +24,7 @@ type (
 		Role      string `json:"role"`
 		Name      string `json:"name"`
 		Masked    bool   `json:"masked,omitempty"`
+		Disclosed bool   `json:"disclosed,omitempty"` // a candidate let the other side see the full name (T2)
 		Company   string `json:"company,omitempty"`
 		Delivered uint64 `json:"delivered"`
 		Read      uint64 `json:"read"`

@@ -8,7 +8,7 @@ type Close uint16
 const (
 	CloseNormal    Close = 1000 // the client asked for it
 	CloseAway      Close = 1001 // the server drains or stops
-	ClosePolicy    Close = 1008 // the subprotocol is missing, or too much of what came could not be understood
+	ClosePolicy    Close = 1008 // too much of what came could not be understood
 	CloseTooBig    Close = 1009 // a message over MaxMessage
 	CloseInternal  Close = 1011 // the server failed
 	CloseSignIn    Close = 4001 // the token was refused, or no hello came in time
@@ -44,5 +44,5 @@ func (c Close) Action() Action {
 
 var actions = map[Close]Action{
 	CloseNormal: Stay, CloseAway: Retry, ClosePolicy: Stay, CloseTooBig: Stay, CloseInternal: Retry, CloseSignIn: SignIn,
-	CloseExpired: SignIn, CloseRevoked: Stay, CloseFlood: Retry, CloseSilent: Retry, CloseStalled: Retry, CloseDuplicate: Stay,
+	CloseExpired: SignIn, CloseRevoked: SignIn, CloseFlood: Retry, CloseSilent: Retry, CloseStalled: Retry, CloseDuplicate: Stay,
 }

@@ -211,7 +211,7 @@ func TestSplitMessage(t *testing.T) {
 }
 
 func TestEveryCloseCodeSaysWhatToDo(t *testing.T) {
-	tests := map[Close]Action{CloseNormal: Stay, CloseAway: Retry, CloseSignIn: SignIn, CloseRevoked: Stay, CloseFlood: Retry, 1006: Retry, 4999: Retry}
+	tests := map[Close]Action{CloseNormal: Stay, CloseAway: Retry, CloseSignIn: SignIn, CloseRevoked: SignIn, CloseFlood: Retry, 1006: Retry, 4999: Retry}
 	for code, want := range tests {
 		if got := code.Action(); got != want {
 			t.Errorf("%d: %v, want %v", code, got, want)

@@ -6,7 +6,7 @@ package wire
 //	{"kind":"chat.send","ref":"7","body":{"conversation":"…","cid":"…","type":"text","content":{"text":"你好"}}}
 //
 // A client makes up Ref for a request (at most [MaxRef] bytes); the server's answer, or its [Error], carries the
-// same Ref. Pushes carry none.
+// same Ref. Pushes carry none. A request without a Ref gets no [Done].
 type Frame struct {
 	Ref  string
 	Body Body

@@ -81,6 +81,13 @@ type (
 		Track     string `json:"label"`
 		Muted     bool   `json:"muted"`
 	}
+	// InterviewDropped says that this connection lost its seat while the interview may go on. Reason "replaced": the same
+	// person joined elsewhere, don't join again without being asked to; "failed", "consent": join again, after asking
+	// for consent where that was it; "revoked", "token_expired": the person's access ended.
+	InterviewDropped struct {
+		Interview string `json:"interview"`
+		Reason    string `json:"reason"`
+	}
 	// InterviewReceipt pushes the signed head of each part of the recording at hang-up, for the client to keep (E6).
 	InterviewReceipt struct {
 		Interview string        `json:"interview"`

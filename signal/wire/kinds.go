@@ -75,6 +75,7 @@ var kinds = map[Kind]kind{
 	InterviewLeave{}.Kind():    of[InterviewLeave](Client),
 	InterviewEnd{}.Kind():      of[InterviewEnd](Client),
 	InterviewMute{}.Kind():     of[InterviewMute](Client),
+	InterviewDropped{}.Kind():  of[InterviewDropped](Server),
 	InterviewReceipt{}.Kind():  of[InterviewReceipt](Server),
 
 	RTCOffer{}.Kind():     of[RTCOffer](Both),
@@ -117,6 +118,7 @@ func (InterviewJoin) Kind() Kind     { return "interview.join" }
 func (InterviewLeave) Kind() Kind    { return "interview.leave" }
 func (InterviewEnd) Kind() Kind      { return "interview.end" }
 func (InterviewMute) Kind() Kind     { return "interview.mute" }
+func (InterviewDropped) Kind() Kind  { return "interview.dropped" }
 func (InterviewReceipt) Kind() Kind  { return "interview.receipt" }
 
 func (RTCOffer) Kind() Kind     { return "rtc.offer" }

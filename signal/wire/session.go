@@ -48,7 +48,8 @@ type (
 	// Done answers a request that has nothing to tell.
 	Done struct{}
 
-	// Error answers a request that was refused or failed, or, without a ref, says why the session closes.
+	// Error answers a request that was refused or failed. Without a ref it is about a frame that had none, or that was no
+	// frame.
 	Error struct {
 		ID    string            `json:"id"`   // stable: "not_found", "bad_frame", …; the list is in PROTOCOL.md
 		Text  map[string]string `json:"text"` // "zh" and "en", for people
