@@ -1,0 +1,37 @@
+# make run     the server with everything embedded and demo users (http://localhost:8080)
+# make test    installs what the tests need, then runs them all
+# make lint    what a reviewer runs first: vet, format, staticcheck
+# make bench   benchmarks of the hot paths
+# make fuzz    every fuzz target for FUZZTIME each (10s)
+# make build   bin/parley and bin/parley-verify
+
+GO          ?= go
+STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@2026.2.2
+FUZZTIME    ?= 10s
+VERSION     ?= $(shell git describe --tags --always 2>/dev/null || echo dev)
+
+.PHONY: run test lint bench fuzz build
+
+run:
+	$(GO) run ./cmd/parley dev
+
+build:
+	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/parley ./cmd/parley-verify
+
+test:
+	.ci/setup
+	$(GO) vet ./...
+	.ci/go-test
+	$(MAKE) build
+	.ci/web-test
+
+lint:
+	$(GO) vet ./... ./.ci/report
+	.ci/format
+	$(GO) run $(STATICCHECK) ./... ./.ci/report
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+fuzz:
+	FUZZTIME=$(FUZZTIME) .ci/fuzz
