@@ -1,0 +1,243 @@
+package chattest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"parley/chat"
+	"parley/internal/identity"
+)
+
+// Memory is a chat.Store that forgets when the process ends. It is the referee: a call that breaks the contract on the
+// caller's side panics. The zero value is empty and ready.
+type Memory struct {
+	mu   sync.Mutex
+	keys map[string]chat.ConversationID
+	all  map[chat.ConversationID]*room
+}
+
+type room struct {
+	founding chat.Founding
+	seats    []chat.Seat
+	log      []chat.Entry
+	cids     map[name]chat.Seq
+}
+
+type name struct {
+	sender identity.UserID
+	cid    chat.ClientID
+}
+
+var _ chat.Store = (*Memory)(nil)
+
+func must(ok bool, what string) {
+	if !ok {
+		panic("chattest: the caller broke the contract: " + what)
+	}
+}
+
+func whole(t time.Time) bool {
+	return !t.IsZero() && t.Equal(t.Truncate(time.Microsecond)) && t.Location() == time.UTC
+}
+
+// Find implements [chat.Store].
+func (m *Memory) Find(ctx context.Context, key string) (chat.ConversationID, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	id, ok := m.keys[key]
+	if !ok {
+		return "", chat.ErrUnknown
+	}
+	return id, ctx.Err()
+}
+
+// Open implements [chat.Store].
+func (m *Memory) Open(ctx context.Context, f chat.Founding) (chat.ConversationID, error) {
+	must(f.ID != "" && f.Key != "" && len(f.Title) > 0 && len(f.Seats) >= 2 && whole(f.Opened), "a founding without id, key, title, seats or time")
+	checkRow(f.First)
+	must(f.First.Conversation == f.ID, "a first entry of another conversation")
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	if id, ok := m.keys[f.Key]; ok {
+		return id, nil
+	}
+	if m.keys == nil {
+		m.keys, m.all = map[string]chat.ConversationID{}, map[chat.ConversationID]*room{}
+	}
+	r := &room{founding: f, cids: map[name]chat.Seq{}}
+	for _, t := range f.Seats {
+		t.Name = slices.Clone(t.Name)
+		r.seats = append(r.seats, t)
+	}
+	r.place(f.First)
+	m.keys[f.Key], m.all[f.ID] = f.ID, r
+	return f.ID, nil
+}
+
+// Append implements [chat.Store].
+func (m *Memory) Append(ctx context.Context, b chat.Batch) (chat.Outcome, error) {
+	n := len(b.Rows) + len(b.Marks)
+	must(n > 0 && n <= chat.MaxBatch, fmt.Sprintf("a batch of %d", n))
+	for _, r := range b.Rows {
+		checkRow(r)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return chat.Outcome{}, err
+	}
+	out := chat.Outcome{Rows: make([]chat.Placed, len(b.Rows)), Marks: make([]chat.Moved, len(b.Marks))}
+	for i, r := range b.Rows {
+		if room := m.all[r.Conversation]; room != nil {
+			out.Rows[i] = room.place(r)
+		} else {
+			out.Rows[i].Err = chat.ErrUnknown
+		}
+	}
+	for i, k := range b.Marks {
+		if room := m.all[k.Conversation]; room != nil {
+			out.Marks[i] = room.mark(k)
+		} else {
+			out.Marks[i].Err = chat.ErrUnknown
+		}
+	}
+	return out, nil
+}
+
+func checkRow(r chat.Row) {
+	must(r.Conversation != "" && r.CID != "" && r.Type != "", "a row without conversation, cid or type")
+	must(len(r.Sealed) > 0, "a row without content")
+	must(whole(r.Time), "a row whose time is not UTC to the microsecond")
+}
+
+func (r *room) place(row chat.Row) chat.Placed {
+	n := name{row.Sender, row.CID}
+	if seq, ok := r.cids[n]; ok {
+		return chat.Placed{Seq: seq, Time: r.log[seq-1].Time, Dup: true}
+	}
+	seq := chat.Seq(len(r.log) + 1)
+	r.cids[n] = seq
+	r.log = append(r.log, chat.Entry{
+		Conversation: row.Conversation, Seq: seq, Sender: row.Sender, CID: row.CID, Time: row.Time, Type: row.Type,
+		Sealed: slices.Clone(row.Sealed),
+	})
+	if i := r.seat(row.Discloses); i >= 0 {
+		r.seats[i].Disclosed = true
+	}
+	return chat.Placed{Seq: seq, Time: row.Time}
+}
+
+func (r *room) seat(user identity.UserID) int {
+	return slices.IndexFunc(r.seats, func(t chat.Seat) bool { return t.User == user })
+}
+
+func (r *room) mark(k chat.Mark) chat.Moved {
+	i := r.seat(k.User)
+	if i < 0 {
+		return chat.Moved{Err: chat.ErrUnknown}
+	}
+	t, head := &r.seats[i], chat.Seq(len(r.log))
+	before := *t
+	t.Read = max(t.Read, min(k.Read, head))
+	t.Delivered = max(t.Delivered, t.Read, min(k.Delivered, head))
+	return chat.Moved{
+		Cursor: chat.Cursor{Conversation: k.Conversation, User: k.User, Delivered: t.Delivered, Read: t.Read},
+		Moved:  t.Delivered != before.Delivered || t.Read != before.Read,
+	}
+}
+
+// Read implements [chat.Store].
+func (m *Memory) Read(ctx context.Context, id chat.ConversationID, r chat.Range) ([]chat.Entry, chat.Seq, error) {
+	must(r.Limit >= 1 && r.Limit <= chat.MaxPage, "a page without a limit within bounds")
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	room := m.all[id]
+	if room == nil {
+		return nil, 0, chat.ErrUnknown
+	}
+	head := chat.Seq(len(room.log))
+	first, last := min(r.After, head), head // the entries first+1 … last
+	if r.Before > 0 {
+		last = max(first, min(head, r.Before-1))
+	}
+	picked := slices.Clone(room.log[first:last])
+	if r.Before > 0 {
+		slices.Reverse(picked)
+	}
+	page := cut(picked, r.Limit)
+	if r.Before > 0 {
+		slices.Reverse(page)
+	}
+	return page, head, ctx.Err()
+}
+
+// cut copies the entries up to the limits of a page.
+func cut(from []chat.Entry, limit int) []chat.Entry {
+	var page []chat.Entry
+	size := 0
+	for _, e := range from[:min(limit, len(from))] {
+		if size += len(e.Sealed); size > chat.MaxPageBytes && len(page) > 0 {
+			break
+		}
+		e.Sealed = slices.Clone(e.Sealed)
+		page = append(page, e)
+	}
+	return page
+}
+
+// List implements [chat.Store].
+func (m *Memory) List(ctx context.Context, user identity.UserID, limit int) ([]chat.Standing, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var list []chat.Standing
+	for _, r := range m.all {
+		if r.seat(user) >= 0 {
+			list = append(list, r.standing(user))
+		}
+	}
+	slices.SortFunc(list, func(a, b chat.Standing) int {
+		if c := b.Last.Time.Compare(a.Last.Time); c != 0 {
+			return c
+		}
+		return -slices.Compare([]byte(a.ID), []byte(b.ID))
+	})
+	return list[:min(limit, len(list))], ctx.Err()
+}
+
+// Load implements [chat.Store].
+func (m *Memory) Load(ctx context.Context, id chat.ConversationID, user identity.UserID) (chat.Standing, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.all[id]
+	if r == nil {
+		return chat.Standing{}, chat.ErrUnknown
+	}
+	return r.standing(user), ctx.Err()
+}
+
+func (r *room) standing(user identity.UserID) chat.Standing {
+	last := cut(r.log[len(r.log)-1:], 1)[0]
+	st := chat.Standing{
+		ID: r.founding.ID, Title: slices.Clone(r.founding.Title), Opened: r.founding.Opened, Head: last.Seq, Last: &last,
+	}
+	for _, t := range r.seats {
+		t.Name = slices.Clone(t.Name)
+		st.Seats = append(st.Seats, t)
+	}
+	i := r.seat(user)
+	if i < 0 {
+		return st
+	}
+	for _, e := range r.log[r.seats[i].Read:] {
+		if e.Sender != user && e.Type != chat.TypeSystem && st.Unread < chat.MaxUnread {
+			st.Unread++
+		}
+	}
+	return st
+}
