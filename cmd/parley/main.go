@@ -1,30 +1,71 @@
 package main
 
 import (
-	_ "github.com/MicahParks/keyfunc/v3"
-	_ "github.com/alecthomas/kong"
-	_ "github.com/alecthomas/kong-yaml"
-	_ "github.com/at-wat/ebml-go/webm"
-	_ "github.com/coder/websocket"
-	_ "github.com/danielgtaylor/huma/v2"
-	_ "github.com/danielgtaylor/huma/v2/adapters/humago"
-	_ "github.com/golang-jwt/jwt/v5"
-	_ "github.com/google/uuid"
-	_ "github.com/pion/interceptor"
-	_ "github.com/pion/rtcp"
-	_ "github.com/pion/rtp"
-	_ "github.com/pion/transport/v4/vnet"
-	_ "github.com/pion/webrtc/v4"
-	_ "github.com/pressly/goose/v3"
-	_ "github.com/prometheus/client_golang/prometheus/promhttp"
-	_ "github.com/rogpeppe/go-internal/testscript"
-	_ "go.uber.org/goleak"
-	_ "golang.org/x/crypto/acme/autocert"
-	_ "golang.org/x/mod/sumdb/tlog"
-	_ "golang.org/x/sync/errgroup"
-	_ "golang.org/x/sys/unix"
-	_ "golang.org/x/time/rate"
-	_ "modernc.org/sqlite"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
 )
 
-func main() {}
+// cli is the command line.
+type cli struct {
+	Config kong.ConfigFlag `help:"YAML file with settings: the long names of the flags are its keys. A flag beats the environment (PARLEY_…), which beats the file." placeholder:"FILE"`
+
+	Dev     devCommand     `cmd:"" set:"http=localhost:8080" set:"admin=localhost:8081" set:"udp=:7882" set:"format=text" help:"Run everything embedded, with demo users and throwaway keys."`
+	Serve   serveCommand   `cmd:"" set:"http=:443" set:"admin=localhost:8081" set:"udp=:7882" set:"format=json" help:"Run the server for real use."`
+	Token   tokenCommand   `cmd:"" help:"Mint a token for development (HS256)."`
+	Version versionCommand `cmd:"" help:"Say which version this is."`
+}
+
+// streams are where a command writes: results to out, everything else (logs, hints) to err.
+type streams struct {
+	out, err io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A second signal ends the program at once: after the first one the default action is back.
+	context.AfterFunc(ctx, stop)
+	if err := run(ctx, os.Args[1:], streams{os.Stdout, os.Stderr}); err != nil {
+		fmt.Fprintln(os.Stderr, "parley:", err)
+		os.Exit(exitCode(err))
+	}
+}
+
+// errUsage marks what the caller can mend by other arguments: exit code 2.
+var errUsage = errors.New("see parley --help")
+
+func exitCode(err error) int {
+	var parse *kong.ParseError
+	if errors.As(err, &parse) || errors.Is(err, errUsage) {
+		return 2
+	}
+	return 1
+}
+
+func run(ctx context.Context, args []string, io streams) error {
+	parser, err := kong.New(&cli{},
+		kong.Name("parley"),
+		kong.Description("Chat and recorded video interviews for a recruiting platform."),
+		kong.DefaultEnvars("PARLEY"),
+		kong.Configuration(loadYAML),
+		kong.Writers(io.out, io.err),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(io),
+	)
+	if err != nil {
+		return fmt.Errorf("command line: %w", err)
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return err
+	}
+	return parsed.Run()
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is every setting of a server. Each field is a flag (--http), a variable of the environment (PARLEY_HTTP) and a key
+// of the YAML file (http); its help says what it brings about. Wrong values are refused by [Config.check], which
+// names the fix.
+type Config struct {
+	HTTP  string `default:"${http}" placeholder:"ADDR" group:"Addresses" help:"Where pages, API and WebSocket are served. Port 0 takes a free one. Beyond loopback it needs TLS or --behind-proxy (${default})."`
+	Admin string `default:"${admin}" placeholder:"ADDR" group:"Addresses" help:"Where health, metrics and profiles are served, unencrypted and to whoever reaches it; loopback unless --admin-anywhere (${default})."`
+	UDP   string `default:"${udp}" placeholder:"ADDR" group:"Addresses" help:"First UDP port of media; each worker takes the next one. Open them in the firewall, or interviews stay dark. Port 0 takes free ones (${default})."`
+
+	UDPWorkers int          `default:"0" placeholder:"N" group:"Media" help:"UDP sockets, one port each; 0 means one a processor, at most 8."`
+	PublicIP   []netip.Addr `placeholder:"IP" group:"Media" help:"Addresses told to clients for media instead of the machine's own: needed behind NAT, or clients outside can't connect."`
+
+	Data string `placeholder:"DIR" type:"path" group:"Storage" help:"Folder of database, recordings and keys; one server a folder. Whoever reads it has the keys: keep it private and back it up. dev: the user's cache folder."`
+
+	TLSCert     string   `placeholder:"FILE" type:"path" group:"TLS" help:"Certificate chain (PEM); read again when the file changes. Goes with --tls-key."`
+	TLSKey      string   `placeholder:"FILE" type:"path" group:"TLS" help:"Private key of --tls-cert (PEM)."`
+	ACMEDomain  []string `placeholder:"NAME" group:"TLS" help:"Get certificates for these names by ACME (Let's Encrypt), which must reach this server on port 443. Using it accepts the authority's terms."`
+	ACMEEmail   string   `placeholder:"MAIL" group:"TLS" help:"Whom the authority tells of trouble with certificates."`
+	BehindProxy bool     `group:"TLS" help:"A proxy ends TLS before this server: plain HTTP is served on any address. Without such a proxy tokens and messages cross the network in clear."`
+
+	AdminAnywhere bool     `group:"Access" help:"Let --admin be an address beyond loopback: whoever reaches it reads profiles and metrics."`
+	Origin        []string `placeholder:"URL" group:"Access" help:"Web origins besides the server's own whose pages may connect (https://jobs.example.com)."`
+
+	JWKSURL   string        `placeholder:"URL" group:"Tokens" help:"Where the platform publishes its public keys (EdDSA, ES256, RS256). Whoever controls it can sign in as anybody."`
+	APIKey    string        `placeholder:"ID" group:"Tokens" help:"Key id of tokens signed with --api-secret (HS256), for small set-ups."`
+	APISecret secret        `placeholder:"SECRET" group:"Tokens" help:"Secret of --api-key, at least 32 bytes. Better in the environment or the file than on the command line, where other users of the machine see it."`
+	Issuer    string        `placeholder:"ISS" group:"Tokens" help:"Required iss of tokens; empty accepts any that the keys signed."`
+	Audience  string        `placeholder:"AUD" group:"Tokens" help:"Required aud of tokens; empty accepts any, also tokens the platform made for its other services."`
+	ClockSkew time.Duration `default:"30s" placeholder:"TIME" group:"Tokens" help:"How far the platform's clock may be off; an expired token lives that much longer (${default}, at most 5m)."`
+
+	LogLevel  string        `default:"info" placeholder:"LEVEL" group:"Operation" help:"debug, info, warn or error: what is logged to standard error (${default})."`
+	LogFormat string        `default:"${format}" placeholder:"FORMAT" group:"Operation" help:"json or text (${default})."`
+	StopAfter time.Duration `default:"25s" placeholder:"TIME" group:"Operation" help:"Hard deadline of a clean stop: what is not sealed by then is recovered at the next start (${default}, 1s to 5m)."`
+}
+
+// secret is a setting that never prints.
+type secret string
+
+func (secret) String() string   { return "hidden" }
+func (secret) GoString() string { return "hidden" }

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+
+	"parley/internal/identity"
+	"parley/internal/server"
+	"parley/web"
+)
+
+// serveCommand runs the server for real use.
+type serveCommand struct {
+	Config
+}
+
+// Run serves until a signal comes.
+func (s *serveCommand) Run(ctx context.Context, io streams) error {
+	if err := errors.Join(s.check(), s.checkServe()); err != nil {
+		return err
+	}
+	cfg, err := s.server(io)
+	if err != nil {
+		return err
+	}
+	cfg.Pages = web.Client()
+	node, err := server.New(cfg)
+	if err != nil {
+		return err
+	}
+	if err := node.Open(ctx); err != nil {
+		return err
+	}
+	return node.Run(ctx)
+}
+
+// checkServe is what real use asks for beside [Config.check].
+func (c *Config) checkServe() error {
+	var errs []error
+	if c.Data == "" {
+		errs = append(errs, &wrong{"data", "is missing", "name the folder of database, recordings and keys, for example --data /var/lib/parley"})
+	}
+	if c.JWKSURL == "" && c.APIKey == "" {
+		errs = append(errs, &wrong{"jwks-url", "is missing", "name where the platform publishes its keys, or give --api-key and --api-secret"})
+	}
+	return errors.Join(errs...)
+}
+
+// server turns settings that were checked into the server's terms.
+func (c *Config) server(io streams) (server.Config, error) {
+	udp, err := net.ResolveUDPAddr("udp", c.UDP)
+	if err != nil {
+		return server.Config{}, &wrong{"udp", err.Error(), "write HOST:PORT or :PORT, for example :7882"}
+	}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return server.Config{}, &wrong{"data", err.Error(), "name a folder that this user may write"}
+	}
+	cfg := server.Config{
+		HTTP: c.HTTP, Admin: c.Admin, UDP: udp.AddrPort(), UDPWorkers: c.UDPWorkers, Public: c.PublicIP,
+		Data:        c.Data,
+		TLS:         server.TLS{CertFile: c.TLSCert, KeyFile: c.TLSKey, Domains: c.ACMEDomain, Email: c.ACMEEmail},
+		BehindProxy: c.BehindProxy, Origins: c.Origin,
+		Tokens:    identity.VerifierConfig{Issuer: c.Issuer, Audience: c.Audience, JWKSURL: c.JWKSURL, Skew: c.ClockSkew},
+		Build:     thisBuild().String(),
+		StopAfter: c.StopAfter,
+		Log:       c.logger(io),
+	}
+	if c.APIKey != "" {
+		cfg.Tokens.Keys = map[string][]byte{c.APIKey: []byte(c.APISecret)}
+	}
+	return cfg, nil
+}
+
+func (c *Config) logger(io streams) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.LogLevel)) // checked before
+	options := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "text" {
+		return slog.New(slog.NewTextHandler(io.err, options))
+	}
+	return slog.New(slog.NewJSONHandler(io.err, options))
+}

@@ -1,0 +1,110 @@
+package admin
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"parley/chat"
+	"parley/internal/chain"
+	"parley/internal/identity"
+	"parley/internal/policy"
+)
+
+// Config is what the API stands on. All of it is required but Now and Log.
+type Config struct {
+	Verifier      Verifier
+	Conversations Conversations
+	Interviews    Interviews
+	Recordings    Recordings
+	Revoker       identity.Revoker
+	Sessions      Sessions
+	Audit         Audit
+	Signer        chain.Signer
+	Texts         *policy.Texts
+	Figures       prometheus.Gatherer
+	// LastHead is the last head that was sealed; false when there is none yet.
+	LastHead func(context.Context) (Head, bool)
+	// Temp is a folder for archives being made.
+	Temp string
+	// Version is what the API's description says it is.
+	Version string
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// What the API needs of its neighbours.
+type (
+	// Conversations opens conversations.
+	Conversations interface {
+		Open(ctx context.Context, p identity.Principal, n chat.NewConversation) (chat.Conversation, error)
+	}
+	// Audit records what is about to happen, durable on return (A3).
+	Audit interface {
+		Record(ctx context.Context, p identity.Principal, action, object string, detail ...string) error
+	}
+	// Sessions ends what is open with what was revoked (T7).
+	Sessions interface {
+		Drop(r identity.Revocation)
+	}
+)
+
+// maxBody bounds the body of a request, in bytes.
+const maxBody = 64 << 10
+
+// API is the HTTP API under /v1. Any goroutine may use it.
+type API struct {
+	Config
+	log    *slog.Logger
+	mux    *http.ServeMux
+	huma   huma.API
+	grants *grants
+	rate   *rate
+}
+
+// New builds the API.
+func New(cfg Config) *API {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	a := &API{Config: cfg, log: cfg.Log, mux: http.NewServeMux(), grants: newGrants(cfg.Now), rate: newRate(cfg.Now)}
+	a.huma = humago.New(a.mux, a.describe())
+	a.conversations()
+	a.interviews()
+	a.recordings()
+	a.playback()
+	a.revocations()
+	a.signingKeys()
+	a.texts()
+	a.status()
+	a.mux.HandleFunc("/v1/", func(w http.ResponseWriter, _ *http.Request) { problem(policy.ErrNotFound).write(w) })
+	return a
+}
+
+// ServeHTTP serves /v1 and what is below.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	a.mux.ServeHTTP(w, r)
+}
+
+// describe sets up the OpenAPI description at /v1/openapi.json. There is no page to view it with: those load scripts
+// from elsewhere.
+func (a *API) describe() huma.Config {
+	c := huma.DefaultConfig("Parley", a.Version)
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "/v1/openapi", "", ""
+	c.CreateHooks = nil // no links to schemas in answers
+	c.Info.Description = "Conversations, interviews and recordings for the platform's backend and clients. " +
+		"What happens within a conversation or an interview goes over the WebSocket at /v1/ws (PROTOCOL.md)."
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		bearer: {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A token that the platform signed."},
+	}
+	return c
+}

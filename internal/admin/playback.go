@@ -1,0 +1,83 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"parley/internal/identity"
+	"parley/internal/policy"
+)
+
+// playbackPath begins the path of every grant.
+const playbackPath = "/v1/playback/"
+
+type playbackGrant struct {
+	Grant string `path:"grant" maxLength:"64" doc:"The word that get-recording put into the address"`
+	Range string `header:"Range" doc:"Byte range (RFC 9110, 14.2)"`
+}
+
+func (a *API) playback() {
+	public(a, huma.Operation{
+		OperationID: "play-recording", Method: http.MethodGet, Path: playbackPath + "{grant}",
+		Summary:     "Play one side of a recording",
+		Description: "The address is its own permission, so that a video element can load it: good for one person, one side, 60 s to start and 15 minutes between reads.",
+		Errors:      []int{http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable},
+		Responses: map[string]*huma.Response{
+			"200": {Description: "The whole file", Content: map[string]*huma.MediaType{"video/webm": {}}},
+			"206": {Description: "The range asked for", Content: map[string]*huma.MediaType{"video/webm": {}}},
+		},
+	}, a.play)
+}
+
+// play answers one range. That it is read is in the audit log before its first byte leaves (A3).
+func (a *API) play(ctx context.Context, in *playbackGrant) (*huma.StreamResponse, error) {
+	seat, ok := a.grants.Use(in.Grant)
+	if !ok {
+		return nil, policy.ErrNotFound
+	}
+	media, err := a.Recordings.Derive(ctx, seat.Recording, seat.Side)
+	if err != nil {
+		return nil, err
+	}
+	err = a.Audit.Record(ctx, seat.By, string(identity.RecordingPlay), "recording/"+string(seat.Recording),
+		"interview", seat.Interview, "side", string(seat.Side), "range", clip(in.Range, 100))
+	if err != nil {
+		_ = media.Close() // nothing of it was sent
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(c huma.Context) {
+		defer media.Close()
+		r, w := humago.Unwrap(c)
+		w.Header().Set("Content-Type", "video/webm")
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Content-Disposition", "inline")
+		http.ServeContent(&patient{ResponseWriter: w}, r, "", time.Time{}, media)
+	}}, nil
+}
+
+// clip bounds what a stranger wrote.
+func clip(s string, most int) string {
+	if len(s) > most {
+		return s[:most]
+	}
+	return s
+}
+
+// stall is how long one write to a client may take.
+const stall = 30 * time.Second
+
+// patient gives each write a new deadline: a recording may take hours to play, but not to a client that reads nothing.
+type patient struct{ http.ResponseWriter }
+
+// Write writes within [stall].
+func (p *patient) Write(b []byte) (int, error) {
+	_ = http.NewResponseController(p.ResponseWriter).SetWriteDeadline(time.Now().Add(stall)) // recorders in tests have none
+	return p.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController through.
+func (p *patient) Unwrap() http.ResponseWriter { return p.ResponseWriter }

@@ -1,0 +1,108 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"parley/internal/admin"
+)
+
+// openDoors listens last, when everything behind the doors is there.
+func (s *Server) openDoors(ctx context.Context) error {
+	var conf *tls.Config
+	if s.cfg.TLS.on() {
+		var err error
+		if conf, err = s.cfg.TLS.config(s.cfg.Data, s.log); err != nil {
+			return err
+		}
+	}
+	web, err := s.listen(ctx, "http", s.cfg.HTTP, conf)
+	if err != nil {
+		return err
+	}
+	ops, err := s.listen(ctx, "admin", s.cfg.Admin, nil)
+	if err != nil {
+		return err
+	}
+	s.web = newDoor(web, s.handler(), s.log)
+	s.admin = newDoor(ops, admin.Ops(s.metrics, s.ready), s.log)
+	return nil
+}
+
+func (s *Server) listen(ctx context.Context, what, addr string, conf *tls.Config) (net.Listener, error) {
+	l, err := listen(ctx, what, addr, conf)
+	if err != nil {
+		return nil, err
+	}
+	s.parts.closer(what+" listener", func() error {
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	return l, nil
+}
+
+// handler is everything behind the web address. The WebSocket stands outside of the access log, which would keep a
+// wrapper for each of its connections; the gateway counts them.
+func (s *Server) handler() http.Handler {
+	api := admin.New(admin.Config{
+		Verifier: s.node.verifier, Conversations: s.node.chat, Interviews: s.node.interviews, Recordings: s.node.recorder,
+		Revoker: s.node.revoker, Sessions: revoked{&s.node}, Audit: s.node.audit, Signer: s.node.vault, Texts: s.node.texts,
+		Figures: s.metrics, LastHead: s.node.heads.lastHead, Temp: s.path(tempFolder), Version: s.cfg.Build, Log: s.log,
+	})
+	logged := http.NewServeMux()
+	logged.Handle("/v1/", api)
+	if s.cfg.Seats != nil {
+		logged.Handle("GET /demo/seats.json", s.cfg.Seats)
+	}
+	if s.cfg.Pages != nil {
+		logged.Handle("/", s.cfg.Pages)
+	}
+	outer := http.NewServeMux()
+	outer.Handle("GET /v1/ws", s.node.gateway)
+	outer.Handle("/", access(logged, s.log, s.metrics))
+	return secure(outer, s.cfg.TLS.on())
+}
+
+// ready says whether the node can serve: its parts run and its database answers.
+func (s *Server) ready(ctx context.Context) error {
+	if s.failed.Err() != nil {
+		return errors.New("a part has failed")
+	}
+	if err := s.node.db.Ping(ctx); err != nil {
+		return errors.New("the database does not answer")
+	}
+	return nil
+}
+
+// grace is how long requests under way may take to finish at the end.
+func (s *Server) grace() time.Duration { return min(5*time.Second, s.cfg.StopAfter/4) }
+
+// address tells whose connection a request is. Behind a proxy that is the last address in X-Forwarded-For: the one that
+// the proxy itself has seen; what stands before it anybody can write.
+func (s *Server) address() func(*http.Request) netip.Addr {
+	if !s.cfg.BehindProxy {
+		return nil
+	}
+	return forwardedFor
+}
+
+func forwardedFor(r *http.Request) netip.Addr {
+	all := strings.Join(r.Header.Values("X-Forwarded-For"), ",")
+	last := strings.TrimSpace(all[strings.LastIndex(all, ",")+1:])
+	if a, err := netip.ParseAddr(last); err == nil {
+		return a
+	}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return peer.Addr()
+}

@@ -1,0 +1,70 @@
+package server
+
+import (
+	"context"
+
+	"parley/chat"
+	"parley/internal/audit"
+	"parley/internal/identity"
+	"parley/internal/policy"
+	"parley/internal/privacy"
+	"parley/signal/gateway"
+	"parley/signal/interview"
+)
+
+// openServices puts the domains together. Nothing of it runs yet.
+func (s *Server) openServices(context.Context) (err error) {
+	n := &s.node
+	tokens := s.cfg.Tokens
+	tokens.Revocations, tokens.Log = n.revoker, s.log
+	if n.verifier, err = identity.NewVerifier(tokens); err != nil {
+		return err
+	}
+	n.audit = audit.New(n.db.Audit(), audit.Config{Key: s.auditKey, Signer: n.vault, Metrics: s.metrics})
+	n.texts = policy.BuiltinTexts()
+	n.ledger = privacy.New(privacy.Config{Store: n.db.Consents(), Vault: n.vault, Texts: n.texts})
+	n.hub = gateway.NewHub(n.bus, s.log, s.metrics)
+	n.heads = &heads{Hub: n.hub}
+	n.chat = chat.New(n.db.Chat(), n.vault, n.hub, chat.Config{Log: s.log, Metrics: s.metrics})
+	n.interviews = interview.New(interview.Config{
+		Store: n.db.Interviews(), Chat: n.chat, Ledger: n.ledger, Recorder: recorder{n.recorder, s.log},
+		SFU: rooms{n.sfu}, Hub: n.heads, Audit: n.audit, Texts: n.texts, Log: s.log, Metrics: s.metrics,
+	})
+	n.gateway = gateway.New(gateway.Config{
+		Verifier: n.verifier, Chat: n.chat, Interviews: n.interviews, Bus: n.bus, Node: thisNode, Hub: n.hub, Texts: n.texts,
+		Revocations: n.revoker, Origins: s.cfg.Origins, Address: s.address(), Log: s.log, Metrics: s.metrics,
+	})
+	return nil
+}
+
+// auditKey asks the vault each time, so that a destroyed key stops being used.
+func (s *Server) auditKey(ctx context.Context) ([32]byte, error) {
+	k, err := s.node.vault.Create(ctx, "field/audit")
+	return [32]byte(k), err
+}
+
+// start runs what works by itself, the lowest first: interviews need chat, the recorder and media to the end, the
+// gateway needs interviews, and the doors open last and close first.
+func (s *Server) start() {
+	n := &s.node
+	s.parts.run("recorder", n.recorder.Run)
+	s.parts.run("chat", n.chat.Run)
+	s.parts.run("interviews", n.interviews.Run)
+	s.parts.run("gateway", n.gateway.Run)
+	s.parts.add("connections", n.gateway.Drain)
+	s.parts.run("admin address", func(ctx context.Context) error { return s.admin.serve(ctx, s.grace()) })
+	s.parts.run("web address", func(ctx context.Context) error { return s.web.serve(ctx, s.grace()) })
+}
+
+// revoked ends what is open with what was revoked (T7). A single token's sessions end when the gateway next asks for
+// revocations, at their ping.
+type revoked struct{ *node }
+
+// Drop implements admin.Sessions.
+func (r revoked) Drop(rev identity.Revocation) {
+	if rev.User == "" {
+		return
+	}
+	r.gateway.Drop(rev.User)
+	r.interviews.Revoke(rev.User)
+}
