@@ -1,0 +1,146 @@
+package recording
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"parley/internal/identity"
+	"parley/internal/policy"
+	"parley/storage/keys"
+)
+
+// Media is one participant's journal, for a muxer to read as often as it needs to.
+type Media interface {
+	// Records calls f for each record in the order of the journal until f returns an error, which it gives back. The
+	// payload is only valid during the call. The end of a journal that a crash tore is an end.
+	Records(ctx context.Context, f func(Record) error) error
+}
+
+// Output is what a muxer writes: bytes in order, and corrections within the first 64 KiB at any time.
+type Output interface {
+	io.Writer
+	io.WriterAt
+}
+
+// Muxer makes a playable file of a journal, whose time 0 is the recording's start.
+type Muxer func(ctx context.Context, m Media, w Output) error
+
+// Derive gives the user's side of a sealed recording as a playable file with all of their tracks. Time 0 is the
+// recording's start, so that the sides of one recording share one clock. Both are refused with policy.ErrNotFound: a
+// recording that is not there, and one in which the user is not. One that still runs is policy.ErrConflict.
+//
+// The file is on disk only in sealed form, under a key of this process. A file derived a short while ago is given
+// again without deriving, so that requests for ranges are cheap.
+func (r *Recorder) Derive(ctx context.Context, id ID, u identity.UserID) (*Derived, error) {
+	row, d, err := r.load(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("derive: %w", err)
+	}
+	p, ok := d.person(u)
+	if !ok {
+		return nil, fmt.Errorf("derive: %w", policy.ErrNotFound)
+	}
+	if row.State == StateRecording {
+		return nil, fmt.Errorf("derive: %w", policy.ErrConflict)
+	}
+	if r.cfg.Mux == nil || !sealedState(row.State) {
+		return nil, fmt.Errorf("derive: %w", policy.ErrNotFound)
+	}
+	f, err := r.derived.get(string(id)+"/"+string(p.ID), func() (*spool, error) {
+		return r.derive(context.WithoutCancel(ctx), id, p.ID, d)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("derive: %w", err)
+	}
+	return f, nil
+}
+
+func (r *Recorder) derive(ctx context.Context, id ID, p ParticipantID, d details) (*spool, error) {
+	k, err := r.cfg.Vault.Open(ctx, journalKey(id, p))
+	if erased(err) {
+		return nil, policy.ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open journal key: %w", err)
+	}
+	s, err := newSpool(r.cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	m := &stored{r: r, id: id, p: p, d: d, key: k}
+	if err = r.cfg.Mux(ctx, m, s); err == nil {
+		err = s.finish()
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.f.Close())
+	}
+	return s, nil
+}
+
+// load gives a row and what is sealed in it. An erased recording is not found.
+func (r *Recorder) load(ctx context.Context, id ID) (Row, details, error) {
+	row, err := r.cfg.Store.Recording(ctx, id)
+	if err != nil {
+		return Row{}, details{}, err
+	}
+	d, err := r.openRow(ctx, row)
+	if erased(err) {
+		return Row{}, details{}, policy.ErrNotFound
+	}
+	return row, d, err
+}
+
+// stored is a journal of a sealed recording, wherever it is now.
+type stored struct {
+	r   *Recorder
+	id  ID
+	p   ParticipantID
+	d   details
+	key keys.Key
+}
+
+// Records implements Media.
+func (s *stored) Records(ctx context.Context, f func(Record) error) error {
+	in, err := s.r.openFile(ctx, s.id, s.d, journalFile(s.p))
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	jr, err := NewJournalReader(in, s.key, s.id, s.p)
+	if err != nil {
+		return err
+	}
+	for {
+		rec, err := jr.Next()
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, ErrTorn):
+			return nil
+		case err != nil:
+			return fmt.Errorf("read journal: %w", err)
+		}
+		if err := f(rec); err != nil {
+			return err
+		}
+	}
+}
+
+// openFile opens a file of a sealed recording: here, or in the bucket once it is stored.
+func (r *Recorder) openFile(ctx context.Context, id ID, d details, name string) (io.ReadCloser, error) {
+	f, err := os.Open(filepath.Join(r.folder(id), name))
+	if err == nil {
+		return f, nil
+	}
+	o, ok := d.object(name)
+	if !ok || !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("open recording: %w", err)
+	}
+	in, err := r.cfg.Bucket.Get(ctx, o.Key, 0, -1)
+	if err != nil {
+		return nil, fmt.Errorf("open recording: %w", err)
+	}
+	return in, nil
+}

@@ -1,0 +1,375 @@
+package recording
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"parley/internal/chain"
+	"parley/internal/policy"
+	"parley/signal/media"
+	"parley/storage/keys"
+)
+
+// brokenSuffix marks the folder of a recording that can't be sealed. It is kept for a person to look at.
+const brokenSuffix = ".failed"
+
+// Recover seals what a kill left open on this disk, by the code that Stop runs: journals are cut to their last whole
+// block, the manifest takes in what it lacks, a gap says that there was a crash, and the end says "recovered" (E7).
+// Being killed within it does no harm: it goes on from where it was. Uploading is Run's. It returns after all were
+// tried, with the errors of those that will be tried again by Run.
+func (r *Recorder) Recover(ctx context.Context) error {
+	if err := os.MkdirAll(r.cfg.Dir, 0o700); err != nil {
+		return fmt.Errorf("recover: %w", err)
+	}
+	found, err := os.ReadDir(r.cfg.Dir)
+	if err != nil {
+		return fmt.Errorf("recover: %w", err)
+	}
+	var errs []error
+	for _, e := range found {
+		if id := ID(e.Name()); e.IsDir() && id.valid() && r.running(id) == nil {
+			errs = append(errs, r.recover(ctx, id))
+		}
+	}
+	return errors.Join(append(errs, r.markLost(ctx))...)
+}
+
+// markLost marks as failed the recordings that should be on this disk and are not: they never began.
+func (r *Recorder) markLost(ctx context.Context) error {
+	rows, err := r.cfg.Store.PendingRecordings(ctx, r.cfg.Node)
+	if err != nil {
+		return fmt.Errorf("recover: %w", err)
+	}
+	var errs []error
+	for _, row := range rows {
+		if r.running(row.ID) != nil {
+			continue
+		}
+		if _, err := os.Stat(r.folder(row.ID)); errors.Is(err, os.ErrNotExist) && row.State == StateRecording {
+			errs = append(errs, r.markFailed(ctx, row.ID))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Recorder) folder(id ID) string { return filepath.Join(r.cfg.Dir, string(id)) }
+
+// recover seals one folder.
+func (r *Recorder) recover(ctx context.Context, id ID) error {
+	if row, err := r.cfg.Store.Recording(ctx, id); err == nil && sealedState(row.State) {
+		if row.Stored {
+			return r.removeFolder(id)
+		}
+		return nil
+	}
+	c, f, err := r.reopen(ctx, id)
+	if errors.Is(err, errUnrecorded) || errors.Is(err, errDamaged) || errors.Is(err, keys.ErrDestroyed) {
+		return r.setAside(ctx, id, err)
+	}
+	if err != nil {
+		return fmt.Errorf("recover recording %s: %w", id, err)
+	}
+	defer f.Close()
+	if err := r.seal(ctx, c); err != nil {
+		return fmt.Errorf("recover recording %s: %w", id, err)
+	}
+	r.cfg.Log.WarnContext(ctx, "recording sealed after a crash", "recording", id, "length", c.length.String())
+	return nil
+}
+
+func sealedState(s State) bool { return s == StateSealed || s == StateRecovered }
+
+// setAside gives up on a folder: it is renamed, never deleted, and the recording marked failed.
+func (r *Recorder) setAside(ctx context.Context, id ID, why error) error {
+	r.cfg.Log.ErrorContext(ctx, "recording can't be sealed", "recording", id, "err", why)
+	if err := os.Rename(r.folder(id), r.folder(id)+brokenSuffix); err != nil {
+		return fmt.Errorf("set recording %s aside: %w", id, err)
+	}
+	return errors.Join(r.cfg.disk.SyncDir(r.cfg.Dir), r.markFailed(ctx, id))
+}
+
+func (r *Recorder) markFailed(ctx context.Context, id ID) error {
+	row, err := r.cfg.Store.Recording(ctx, id)
+	if errors.Is(err, policy.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("mark recording failed: %w", err)
+	}
+	row.State = StateFailed
+	if row.Ended.IsZero() {
+		row.Ended = row.Started
+	}
+	if err := r.cfg.Store.SaveRecording(ctx, row); err != nil {
+		return fmt.Errorf("mark recording failed: %w", err)
+	}
+	return nil
+}
+
+// errUnrecorded says that a folder was left by a Start which did not return: there is no first entry, so no media.
+var errUnrecorded = errors.New("recording: nothing was recorded")
+
+// reopen reads a folder back into what Stop would have had in memory. The caller closes the manifest's file.
+func (r *Recorder) reopen(ctx context.Context, id ID) (*closing, file, error) {
+	c := &closing{dir: r.folder(id), reason: Recovered}
+	var err error
+	if c.key, err = r.cfg.Vault.Open(ctx, manifestKey(id)); err != nil {
+		return nil, nil, fmt.Errorf("open recording key: %w", err)
+	}
+	f, entries, err := r.openManifest(c, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := r.replay(ctx, c, id, entries); err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return c, f, nil
+}
+
+func (r *Recorder) openManifest(c *closing, id ID) (file, []parsed, error) {
+	path := filepath.Join(c.dir, manifestFile)
+	in, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil, errUnrecorded
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("open manifest: %w", err)
+	}
+	defer in.Close()
+	fields, err := newFieldSealer(c.key, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := r.cfg.disk.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	var entries []parsed
+	if c.ledger, entries, err = loadLedger(f, in, fields); err == nil && len(entries) == 0 {
+		err = errUnrecorded
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return f, entries, nil
+}
+
+// replay takes in the manifest's entries, then the journals' tails.
+func (r *Recorder) replay(ctx context.Context, c *closing, id ID, entries []parsed) error {
+	h := history{journals: map[ParticipantID]*known{}, fields: c.ledger.fields}
+	for _, e := range entries {
+		if err := h.add(e.Entry); err != nil {
+			return fmt.Errorf("%w: entry %d: %w", errDamaged, e.Seq, err)
+		}
+	}
+	if err := r.rowOf(ctx, c, id, h.start); err != nil {
+		return err
+	}
+	c.ended = h.end != nil
+	for _, p := range c.meta.People {
+		j, err := r.tail(ctx, c, id, p.ID, &h)
+		if err != nil {
+			return fmt.Errorf("read journal %s: %w", p.ID, err)
+		}
+		c.journals = append(c.journals, j)
+		c.length = max(c.length, j.sum.Last)
+	}
+	if h.end != nil {
+		c.reason, c.length = h.end.Reason, time.Duration(h.end.DurationMS)*time.Millisecond
+		c.meta.Why = h.ending.Why
+	}
+	return nil
+}
+
+// rowOf gives the recording's row, or makes it again from the first entry.
+func (r *Recorder) rowOf(ctx context.Context, c *closing, id ID, start startDetails) error {
+	row, err := r.cfg.Store.Recording(ctx, id)
+	switch {
+	case errors.Is(err, policy.ErrNotFound):
+		row = Row{ID: id, Interview: start.Interview, Node: r.cfg.Node, State: StateRecording, Started: start.Started}
+	case err != nil:
+		return fmt.Errorf("read row: %w", err)
+	}
+	c.row, c.meta.startDetails = row, start
+	return nil
+}
+
+// history is what a manifest's entries say of the journals.
+type history struct {
+	fields   *fieldSealer
+	start    startDetails
+	journals map[ParticipantID]*known
+	end      *EndBody
+	ending   endDetails
+}
+
+// known is how far the manifest knows a journal.
+type known struct {
+	last  Segment
+	count uint64
+	sum   Summary
+	gaps  int
+}
+
+func (h *history) add(e Entry) error {
+	switch e.Kind {
+	case EntryStart:
+		return h.addStart(e)
+	case EntrySegments:
+		return h.addSegments(e)
+	case EntryGap:
+		b, err := decodeBody[GapBody](e)
+		if k := h.journals[b.Participant]; err == nil && k != nil {
+			k.gaps++
+		}
+		return err
+	case EntryEnd:
+		b, err := decodeBody[EndBody](e)
+		if err != nil {
+			return err
+		}
+		h.end = &b
+		return h.fields.open(string(EntryEnd), e.Seq, b.Sealed, &h.ending)
+	}
+	return nil
+}
+
+func (h *history) addStart(e Entry) error {
+	b, err := decodeBody[StartBody](e)
+	if err != nil {
+		return err
+	}
+	for _, p := range b.Participants {
+		h.journals[p.ID] = &known{}
+	}
+	return h.fields.open(string(EntryStart), e.Seq, b.Sealed, &h.start)
+}
+
+func (h *history) addSegments(e Entry) error {
+	b, err := decodeBody[SegmentsBody](e)
+	if err != nil {
+		return err
+	}
+	sums := map[ParticipantID]Summary{}
+	if err := h.fields.open(string(EntrySegments), e.Seq, b.Sealed, &sums); err != nil {
+		return err
+	}
+	for _, j := range b.Journals {
+		k := h.journals[j.Participant]
+		if k == nil || len(j.Segments) == 0 {
+			return errManifest
+		}
+		k.last, k.sum = j.Segments[len(j.Segments)-1], sums[j.Participant]
+		k.count += uint64(len(j.Segments))
+	}
+	return nil
+}
+
+// tail reads what a journal holds beyond the manifest and cuts off a torn block.
+func (r *Recorder) tail(ctx context.Context, c *closing, id ID, p ParticipantID, h *history) (closedJournal, error) {
+	k := h.journals[p]
+	if k == nil {
+		return closedJournal{}, errManifest
+	}
+	j := closedJournal{id: p, size: k.last.end(), count: k.count, chain: k.last.Chain, sum: k.sum, gaps: k.gaps}
+	if h.end != nil {
+		j.sum = h.ending.Summaries[p]
+		return j, nil
+	}
+	path := filepath.Join(c.dir, journalFile(p))
+	in, err := os.Open(path)
+	if err != nil {
+		return j, err
+	}
+	defer in.Close()
+	key, err := r.cfg.Vault.Open(ctx, journalKey(id, p))
+	if erased(err) {
+		return j, r.cutFile(path, j.size)
+	}
+	if err != nil {
+		return j, err
+	}
+	jr, err := resumeJournal(in, key, id, p, k.last)
+	if err != nil {
+		return j, err
+	}
+	ends, err := j.scan(jr)
+	if err != nil {
+		return j, err
+	}
+	if err := j.hash(in, ends, k.last); err != nil {
+		return j, err
+	}
+	j.crashed()
+	return j, r.cutFile(path, j.size)
+}
+
+func (r *Recorder) cutFile(path string, size int64) error {
+	f, err := r.cfg.disk.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Truncate(size), f.Sync(), f.Close())
+}
+
+// blockEnd is where a block ends, and how many there are up to it.
+type blockEnd struct {
+	offset int64
+	blocks uint64
+}
+
+// scan reads whole blocks to the last one that is good. What is wrong within a good block was written so, and stays.
+func (j *closedJournal) scan(jr *JournalReader) ([]blockEnd, error) {
+	var ends []blockEnd
+	for {
+		records, err := jr.block()
+		switch {
+		case err == nil:
+			j.sum.absorb(records)
+			ends = append(ends, blockEnd{jr.Offset(), jr.Blocks()})
+		case errors.Is(err, io.EOF):
+			j.final = true
+			return ends, nil
+		case errors.Is(err, ErrTorn), errors.Is(err, ErrSealed), errors.Is(err, ErrFormat):
+			return ends, nil
+		default:
+			return nil, err
+		}
+	}
+}
+
+// hash makes segments of the blocks that the manifest lacks.
+func (j *closedJournal) hash(in io.ReaderAt, ends []blockEnd, last Segment) error {
+	s := Segment{Index: j.count, Offset: j.size}
+	prev := last.Chain
+	for i, e := range ends {
+		if s.Length, s.Blocks = e.offset-s.Offset, e.blocks; s.Length < segmentBytes && i < len(ends)-1 {
+			continue
+		}
+		d := sha256.New()
+		if _, err := io.Copy(d, io.NewSectionReader(in, s.Offset, s.Length)); err != nil {
+			return fmt.Errorf("hash segment: %w", err)
+		}
+		s.Hash = chain.Hash(d.Sum(nil))
+		s.Chain = chain.Next(prev, s.Hash)
+		prev = s.Chain
+		j.pending = append(j.pending, s)
+		s = Segment{Index: s.Index + 1, Offset: s.end()}
+	}
+	j.size, j.count, j.chain = s.Offset, s.Index, prev
+	return nil
+}
+
+// crashed adds the gap that says so, once: it lasts from the last packet on.
+func (j *closedJournal) crashed() {
+	if n := len(j.sum.Gaps); j.final || n > 0 && j.sum.Gaps[n-1].Reason == media.Crash {
+		return
+	}
+	j.sum.addGap(GapSpan{From: j.sum.Last, To: j.sum.Last, Reason: media.Crash, Open: true})
+}

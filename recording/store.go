@@ -1,0 +1,55 @@
+package recording
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"parley/internal/policy"
+)
+
+// State is where a recording stands. The zero value is not recorded.
+type State string
+
+// States of a recording.
+const (
+	StateRecording State = "recording"
+	StateSealed    State = "sealed"
+	// StateRecovered is sealed, after a crash, with what was on disk.
+	StateRecovered State = "recovered"
+	// StateFailed says that nothing was recorded, or that what there is can't be read.
+	StateFailed State = "failed"
+)
+
+// Row is what a store keeps of a recording. Everything that tells of persons is in Sealed, under the recording key.
+type Row struct {
+	ID        ID
+	Interview string
+	Node      string // whose disk it is on until it is Stored
+	State     State
+	Started   time.Time
+	Ended     time.Time
+	// Stored says that the bucket has confirmed every object.
+	Stored bool
+	Sealed []byte
+}
+
+// Store keeps the rows of recordings. Any goroutine may call it. Save is durable on return and replaces the row of
+// that id; an error leaves the outcome unknown, and Save again is safe.
+type Store interface {
+	SaveRecording(ctx context.Context, r Row) error
+	// Recording returns policy.ErrNotFound when there is none.
+	Recording(ctx context.Context, id ID) (Row, error)
+	// Recordings are those of an interview, oldest first.
+	Recordings(ctx context.Context, interview string) ([]Row, error)
+	// PendingRecordings are those of the node that are being recorded or not yet Stored, oldest first; failed ones
+	// are not among them.
+	PendingRecordings(ctx context.Context, node string) ([]Row, error)
+}
+
+// ErrNoRoom says that the disk has no room for another recording, so none was begun.
+var ErrNoRoom = errors.New("recording: no room on disk")
+
+// errNoRoom is how callers see it: try again later, and ErrNoRoom for errors.Is.
+var errNoRoom = fmt.Errorf("%w: %w", ErrNoRoom, policy.ErrUnavailable)
