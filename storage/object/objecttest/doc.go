@@ -1,0 +1,2 @@
+// Package objecttest has the suite that every object store must pass.
+package objecttest
