@@ -1,0 +1,86 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+
+	"parley/chat"
+	"parley/internal/identity"
+	"parley/signal/interview"
+	"parley/signal/wire"
+	"parley/storage/bus"
+)
+
+// What a payload on the bus is, by its first byte.
+const (
+	hintChat      = 'c' // a chat.Hint
+	hintInterview = 'i' // the id of an interview whose view changed
+	hintReceipt   = 'r' // an encoded frame interview.receipt
+	hintDrop      = 'd' // the users' access was revoked
+)
+
+// Hub sends hints to the gateways that users are connected to. It is the [chat.Hub] and the [interview.Hub] of a node, made
+// before both. Any goroutine may call it; it does not wait for receivers and loses hints when the bus does.
+type Hub struct {
+	bus  bus.Bus
+	log  *slog.Logger
+	down atomic.Bool // the last send failed
+}
+
+var (
+	_ chat.Hub      = (*Hub)(nil)
+	_ interview.Hub = (*Hub)(nil)
+)
+
+// NewHub makes a hub on the bus; a nil log is slog.Default.
+func NewHub(b bus.Bus, log *slog.Logger) *Hub {
+	if log == nil {
+		log = slog.Default()
+	}
+	return &Hub{bus: b, log: log}
+}
+
+// Committed implements [chat.Hub]. The entry goes out sealed.
+func (h *Hub) Committed(members []identity.UserID, e chat.Entry) { h.chat(members, e) }
+
+// Moved implements [chat.Hub].
+func (h *Hub) Moved(members []identity.UserID, c chat.Cursor) { h.chat(members, c) }
+
+// Changed implements [chat.Hub].
+func (h *Hub) Changed(members []identity.UserID, id chat.ConversationID) {
+	h.chat(members, chat.Changed{Conversation: id})
+}
+
+func (h *Hub) chat(members []identity.UserID, hint chat.Hint) {
+	h.send(members, hintChat, chat.EncodeHint(hint))
+}
+
+// Interview implements [interview.Hub].
+func (h *Hub) Interview(users []identity.UserID, id interview.ID) {
+	h.send(users, hintInterview, []byte(id))
+}
+
+// Receipt implements [interview.Hub].
+func (h *Hub) Receipt(users []identity.UserID, r wire.InterviewReceipt) {
+	line, err := wire.Encode(wire.Frame{Body: r})
+	if err != nil {
+		h.log.LogAttrs(context.Background(), slog.LevelError, "a receipt could not be encoded", slog.Any("err", err))
+		return
+	}
+	h.send(users, hintReceipt, line)
+}
+
+// Drop ends the user's sessions on every node (T7).
+func (h *Hub) Drop(user identity.UserID) { h.send([]identity.UserID{user}, hintDrop, nil) }
+
+func (h *Hub) send(users []identity.UserID, kind byte, hint []byte) {
+	names := make([]string, len(users))
+	for i, u := range users {
+		names[i] = string(u)
+	}
+	err := h.bus.Send(context.Background(), names, append([]byte{kind}, hint...))
+	if failed := err != nil; h.down.Swap(failed) != failed && failed {
+		h.log.LogAttrs(context.Background(), slog.LevelWarn, "hints can't be sent; sessions find what is new by pings", slog.Any("err", err))
+	}
+}
