@@ -1,0 +1,223 @@
+package interview
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"parley/internal/identity"
+	"parley/internal/policy"
+	"parley/internal/privacy"
+)
+
+// Config is what a [Service] needs. All up to Texts are required; zero fields below mean the default.
+type Config struct {
+	Store    Store
+	Chat     Chat
+	Ledger   Consents
+	Recorder Recorder
+	SFU      Rooms
+	Hub      Hub
+	Audit    Audit
+	Texts    *policy.Texts
+
+	MaxInterviews int           // rooms on this node at a time; default 200
+	Hold          time.Duration // how long media is kept for a lost connection; default 30 s
+	Empty         time.Duration // how long a room may be without anybody connected; default 60 s
+	Rejoin        time.Duration // how long after a restart the live ones wait; default 60 s
+	OpenFor       time.Duration // how long an interview may wait to be held; default 24 h
+
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+	Now     func() time.Time // for what is stored and shown; default time.Now
+}
+
+func (c Config) withDefaults() Config {
+	if c.MaxInterviews <= 0 {
+		c.MaxInterviews = 200
+	}
+	for _, d := range []struct {
+		field *time.Duration
+		usual time.Duration
+	}{{&c.Hold, 30 * time.Second}, {&c.Empty, time.Minute}, {&c.Rejoin, time.Minute}, {&c.OpenFor, 24 * time.Hour}} {
+		if *d.field <= 0 {
+			*d.field = d.usual
+		}
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+// Bounds of waiting.
+const (
+	ioTimeout   = 2 * time.Second  // one step of an owner's bookkeeping
+	startLimit  = 5 * time.Second  // the start of a recording
+	askTimeout  = 10 * time.Second // a request from its arrival to its answer
+	sealTimeout = 2 * time.Minute  // sealing a recording, in the background
+	sweepEvery  = 30 * time.Second
+	sweepBatch  = 200
+	retryEvery  = 2 * time.Second // bookkeeping that failed
+)
+
+// Service runs the interviews of one node. Any goroutine may call it; everything but [New] needs a running [Service.Run].
+//
+// Errors are *policy.Refusal where a person may be told the reason; all others are internal. Whoever was not invited
+// gets policy.ErrNotFound, whether the interview exists or not.
+type Service struct {
+	Config
+	metrics *metrics
+
+	mu       sync.Mutex
+	sessions map[ID]*session
+	rooms    int                  // with a room or about to make one
+	taken    []privacy.Withdrawal // not yet looked at by Run
+	running  bool
+	closing  chan struct{} // closed when Run is to return
+	wake     chan struct{} // something is in taken
+	work     sync.WaitGroup
+}
+
+// New puts a service together.
+func New(c Config) *Service {
+	return &Service{Config: c.withDefaults(), metrics: newMetrics(c.Metrics), sessions: map[ID]*session{},
+		closing: make(chan struct{}), wake: make(chan struct{}, 1)}
+}
+
+// Run serves until ctx ends: then media is cut, recordings are sealed, and it returns. Interviews that were live stay so
+// in the store; the next Run keeps them joinable for Config.Rejoin and then ends them as interrupted. A crash at any
+// point leaves the same, with recordings that the recorder's own recovery seals. It can run once.
+func (s *Service) Run(ctx context.Context) error {
+	stop := s.Ledger.Watch(s.withdrawn)
+	defer stop()
+	live, err := s.Store.List(ctx, Filter{States: []State{Live}}, 10_000)
+	if err != nil {
+		return fmt.Errorf("bring back interviews: %w", err)
+	}
+	if !s.start() {
+		return errors.New("interview: the service runs or ran already")
+	}
+	for _, i := range live {
+		s.prod(ctx, i.ID, (*session).nothing)
+	}
+	s.serve(ctx)
+	s.mu.Lock()
+	s.running = false
+	close(s.closing)
+	s.mu.Unlock()
+	s.work.Wait()
+	return nil
+}
+
+func (s *Service) start() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.closing:
+		return false
+	default:
+	}
+	was := s.running
+	s.running = true
+	return !was
+}
+
+// serve sweeps at once, then regularly.
+func (s *Service) serve(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	s.sweep(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.sweep(ctx)
+		case <-s.wake:
+			s.withdrawAll(ctx)
+		}
+	}
+}
+
+// sweep ends what was never held and posts the cards that a crash or a failure kept from the conversation.
+func (s *Service) sweep(ctx context.Context) {
+	s.each(ctx, Filter{States: []State{Open}, OpenedBefore: s.Now().Add(-s.OpenFor)}, (*session).expire)
+	s.each(ctx, Filter{Unposted: true}, (*session).announce)
+}
+
+func (s *Service) each(ctx context.Context, f Filter, do func(*session, context.Context) error) {
+	found, err := s.Store.List(ctx, f, sweepBatch)
+	if err != nil && ctx.Err() == nil {
+		s.Log.ErrorContext(ctx, "sweep interviews", "err", err)
+	}
+	for _, i := range found {
+		s.prod(ctx, i.ID, do)
+	}
+}
+
+// prod has the owner do something that nobody waits for but Run.
+func (s *Service) prod(ctx context.Context, id ID, do func(*session, context.Context) error) {
+	err := s.ask(ctx, id, func(ctx context.Context, x *session) error { return do(x, ctx) })
+	if err != nil && ctx.Err() == nil && !errors.Is(err, policy.ErrGone) {
+		s.Log.ErrorContext(ctx, "tend interview", "interview", string(id), "err", err)
+	}
+}
+
+// withdrawn is told by the ledger and does not wait (R3): sessions are woken at once, and Run looks for interviews that
+// have no session.
+func (s *Service) withdrawn(w privacy.Withdrawal) {
+	if w.Purpose != policy.InterviewRecording && w.Purpose != policy.PrivacyPolicy {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	user := identity.UserID(w.Subject)
+	for id, x := range s.sessions {
+		named := w.Context == string(id)
+		if !named && w.Context != "" {
+			continue
+		}
+		x.tell(func(m *mail) { m.withdrawn[user] = named || m.withdrawn[user] })
+		if room := x.room.Load(); room != nil && s.running && x.concerns(user, named) {
+			s.work.Go((*room).Close) // the owner may be waiting for a disk; the media does not
+		}
+	}
+	s.taken = append(s.taken, w)
+	signal(s.wake)
+}
+
+func (s *Service) withdrawAll(ctx context.Context) {
+	s.mu.Lock()
+	all := s.taken
+	s.taken = nil
+	s.mu.Unlock()
+	for _, w := range all {
+		user, named := identity.UserID(w.Subject), w.Context != ""
+		found, err := s.Store.List(ctx, Filter{User: user, States: []State{Open, Live}}, sweepBatch)
+		if err != nil && ctx.Err() == nil {
+			s.Log.ErrorContext(ctx, "find withdrawn interviews", "err", err)
+		}
+		for _, i := range found {
+			if !named || w.Context == string(i.ID) {
+				s.prod(ctx, i.ID, func(x *session, ctx context.Context) error { return x.takeBack(ctx, user, named) })
+			}
+		}
+	}
+}
+
+// signal wakes whoever reads c; a wake-up that is already pending is enough.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,307 @@
+package interview
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"parley/internal/identity"
+	"parley/internal/policy"
+)
+
+// session owns one interview while something happens to it.
+type session struct {
+	svc *Service
+	id  ID
+
+	inbox   chan *request
+	news    chan struct{} // something is in the mailbox
+	quit    chan struct{} // closed when the owner may go
+	stopped chan struct{} // closed when it went
+	refs    int           // callers at the door; guarded by Service.mu
+	idle    bool          // the owner has nothing to stay for; guarded by Service.mu
+
+	mu    sync.Mutex
+	mail  mail
+	shown atomic.Pointer[snapshot]
+	room  atomic.Pointer[Room] // for whoever must cut the media without waiting for the owner
+
+	// All below belongs to the owner's goroutine.
+	interview Interview
+	loaded    bool
+	seats     map[identity.UserID]*seat
+	revoked   map[identity.UserID]time.Time // tokens signed until then are refused (T7)
+	stage     *stage                        // nil while nobody is, or lately was, in the room
+	served    int                           // callers since settle
+	changed   bool                          // the snapshot is behind
+	unsaved   bool                          // the store is behind
+	sealing   int                           // parts that are being sealed
+	told      bool                          // the receipts went out
+
+	emptyAt  time.Time // when the empty room is given up; zero while somebody is connected
+	rejoinBy time.Time // when waiting for those who were in it before a restart ends
+	retryAt  time.Time
+}
+
+// mail is what came from goroutines that must not wait. Its size is bounded by the participants.
+type mail struct {
+	withdrawn map[identity.UserID]bool // true: this interview was named
+	revoked   map[identity.UserID]struct{}
+	renewed   map[identity.UserID]identity.Principal
+	media     bool   // a seat's media changed
+	failed    *stage // whose recording failed
+	sealed    int
+}
+
+func newSession(s *Service, id ID) *session {
+	return &session{svc: s, id: id, mail: newMail(),
+		inbox: make(chan *request, inboxSize), news: make(chan struct{}, 1), quit: make(chan struct{}), stopped: make(chan struct{}),
+		seats: map[identity.UserID]*seat{}, revoked: map[identity.UserID]time.Time{}}
+}
+
+func newMail() mail {
+	return mail{withdrawn: map[identity.UserID]bool{}, revoked: map[identity.UserID]struct{}{},
+		renewed: map[identity.UserID]identity.Principal{}}
+}
+
+// tell leaves something in the mailbox and wakes the owner. It never waits.
+func (x *session) tell(write func(*mail)) {
+	x.mu.Lock()
+	write(&x.mail)
+	x.mu.Unlock()
+	signal(x.news)
+}
+
+// run is the owner: it does one thing at a time until it may go or the service closes. Mail comes before requests, so
+// that nobody joins an interview whose end is already known.
+func (x *session) run() {
+	defer close(x.stopped)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		x.read()
+		x.due(time.Now())
+		x.settle()
+		timer.Reset(time.Until(x.next()))
+		select {
+		case <-x.quit:
+			return
+		case <-x.svc.closing:
+			x.suspend("shutdown")
+			if x.unsaved {
+				x.keep(context.Background())
+			}
+			return
+		case q := <-x.inbox:
+			x.read()
+			err := x.answer(q)
+			x.served++
+			x.settle() // whoever asks next sees what was done
+			q.done <- err
+		case <-x.news:
+		case <-timer.C:
+		}
+	}
+}
+
+func (x *session) answer(q *request) error {
+	if q.ctx.Err() != nil {
+		return q.ctx.Err()
+	}
+	if err := x.load(q.ctx); err != nil {
+		return err
+	}
+	return q.do(q.ctx, x)
+}
+
+// concerns says whether a withdrawal of the user's ends what runs. Any goroutine may ask.
+func (x *session) concerns(user identity.UserID, named bool) bool {
+	now := x.shown.Load()
+	if now == nil {
+		return false
+	}
+	part := now.user(user)
+	return part != nil && (named || part.Consent == Agreed || part.Consent == AgreedAudio)
+}
+
+// nothing is a request that only makes the owner load the interview.
+func (x *session) nothing(context.Context) error { return nil }
+
+// load reads the interview when it is first needed. One that is live without having had an owner was so when the server
+// stopped: it waits for its participants for a while.
+func (x *session) load(ctx context.Context) error {
+	if x.loaded {
+		return nil
+	}
+	ctx, cancel := step(ctx)
+	defer cancel()
+	i, err := x.svc.Store.Load(ctx, x.id)
+	if errors.Is(err, ErrUnknown) {
+		return policy.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("load interview: %w", err)
+	}
+	x.interview, x.loaded = i, true
+	if i.State == Live {
+		x.rejoinBy = time.Now().Add(x.svc.Rejoin)
+	}
+	x.show()
+	return nil
+}
+
+// step bounds one step of bookkeeping, which goes on when the caller has gone.
+func step(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), ioTimeout)
+}
+
+// read takes in the mail.
+func (x *session) read() {
+	x.mu.Lock()
+	got := x.mail
+	x.mail = newMail()
+	x.mu.Unlock()
+	x.changed = x.changed || got.media
+	if x.sealing -= got.sealed; got.sealed > 0 {
+		x.receipts()
+	}
+	for user := range got.revoked {
+		x.revoked[user] = x.svc.Now()
+	}
+	if !x.loaded {
+		return // nobody has a seat yet; Run looks after withdrawals
+	}
+	ctx := context.Background()
+	for user, named := range got.withdrawn {
+		x.report(ctx, "withdraw", x.takeBack(ctx, user, named))
+	}
+	if got.failed != nil && got.failed == x.stage {
+		x.end(ctx, identity.Principal{}, RecordingFailed)
+	}
+	for user := range got.revoked {
+		x.revoke(ctx, user)
+	}
+	for _, p := range got.renewed {
+		x.renew(p)
+	}
+	x.dropFailed()
+}
+
+// report logs what nobody waits for.
+func (x *session) report(ctx context.Context, what string, err error) {
+	if err != nil {
+		x.svc.Log.ErrorContext(ctx, what+" interview", "interview", string(x.id), "err", err)
+	}
+}
+
+// next is when the owner must look again by itself.
+func (x *session) next() time.Time {
+	at := time.Now().Add(time.Hour)
+	for _, t := range []time.Time{x.emptyAt, x.rejoinBy, x.retryAt} {
+		at = earlier(at, t)
+	}
+	for _, s := range x.seats {
+		at = earlier(earlier(at, s.awayUntil), s.until)
+	}
+	return at
+}
+
+// earlier ignores times that are not set.
+func earlier(a, b time.Time) time.Time {
+	if b.IsZero() || a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// reached says that a time is set and has come.
+func reached(t, now time.Time) bool { return !t.IsZero() && !now.Before(t) }
+
+// due does what time asks for.
+func (x *session) due(now time.Time) {
+	ctx := context.Background()
+	for user, s := range maps.Clone(x.seats) {
+		switch {
+		case reached(s.until, now):
+			x.vacate(user, LostExpired, false)
+		case reached(s.awayUntil, now):
+			x.vacate(user, LostFailed, true)
+		}
+	}
+	switch {
+	case reached(x.rejoinBy, now):
+		x.rejoinBy = time.Time{}
+		x.end(ctx, identity.Principal{}, Interrupted)
+	case reached(x.emptyAt, now):
+		x.emptyAt = time.Time{}
+		x.empty(ctx)
+	}
+	if reached(x.retryAt, now) {
+		x.retryAt = time.Time{}
+		x.keep(ctx)
+	}
+}
+
+// empty gives up a room without anybody: a live interview is over, an open one waits on without a room.
+func (x *session) empty(ctx context.Context) {
+	if x.interview.State == Live {
+		x.end(ctx, identity.Principal{}, Abandoned)
+		return
+	}
+	x.suspend("empty")
+}
+
+// settle lets others see what changed and rests when there is nothing to stay for.
+func (x *session) settle() {
+	connected := slices.ContainsFunc(slices.Collect(maps.Values(x.seats)), func(s *seat) bool { return s.awayUntil.IsZero() })
+	switch {
+	case connected || x.stage == nil:
+		x.emptyAt = time.Time{}
+	case x.emptyAt.IsZero():
+		x.emptyAt = time.Now().Add(x.svc.Empty)
+	}
+	if x.changed {
+		x.changed = false
+		x.show()
+		x.svc.Hub.Interview(x.interview.users(), x.id)
+	}
+	x.svc.rest(x, x.stage == nil && x.rejoinBy.IsZero() && !x.unsaved && x.sealing == 0, x.served)
+	x.served = 0
+}
+
+// show publishes the snapshot.
+func (x *session) show() {
+	now := &snapshot{Interview: x.interview.clone(), seats: map[identity.UserID]occupied{}, recording: x.stage != nil}
+	for user, s := range x.seats {
+		now.seats[user] = s.occupied()
+	}
+	x.shown.Store(now)
+}
+
+// keep brings the store and the conversation up to date with what happened. What fails is tried again until it is done;
+// a crash before leaves the former state, and the card for the next sweep.
+func (x *session) keep(ctx context.Context) {
+	err := x.save(ctx)
+	if err == nil {
+		err = x.announce(ctx)
+	}
+	x.unsaved = err != nil
+	if x.unsaved {
+		x.retryAt = time.Now().Add(retryEvery)
+		x.report(ctx, "keep", err)
+	}
+}
+
+func (x *session) save(ctx context.Context) error {
+	ctx, cancel := step(ctx)
+	defer cancel()
+	if err := x.svc.Store.Save(ctx, x.interview); err != nil {
+		return fmt.Errorf("save interview: %w", err)
+	}
+	return nil
+}
