@@ -1,0 +1,91 @@
+package sfu
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/transport/v5"
+
+	"parley/signal/sfu/udp"
+)
+
+// worker is one UDP socket with its ICE mux. rooms is guarded by the SFU's lock.
+type worker struct {
+	conn  *udp.Conn
+	mux   *mux
+	net   transport.Net
+	rooms int
+}
+
+func openWorker(cfg Config, m *metrics, index int) (*worker, error) {
+	at := cfg.UDP
+	if at.Port() != 0 {
+		if int(at.Port())+index > 65535 {
+			return nil, fmt.Errorf("port %d + %d is out of range", at.Port(), index)
+		}
+		at = netip.AddrPortFrom(at.Addr(), at.Port()+uint16(index)) //nolint:gosec // checked
+	}
+	socket, err := bind(cfg.Net, at)
+	if err != nil {
+		return nil, fmt.Errorf("bind UDP socket: %w", err)
+	}
+	conn := udp.New(socket, udp.Config{Dropped: m.dropped})
+	inner := ice.NewUDPMuxDefault(ice.UDPMuxParams{
+		UDPConn:           conn,
+		Net:               cfg.Net,
+		Logger:            silent.NewLogger("ice"),
+		OnUnhandledPacket: func([]byte, netip.AddrPort) { m.unknown.Inc() },
+	})
+	return &worker{conn: conn, mux: newMux(inner, conn, cfg.Public), net: cfg.Net}, nil
+}
+
+func bind(n transport.Net, at netip.AddrPort) (net.PacketConn, error) {
+	network := "udp4"
+	if at.Addr().Is6() {
+		network = "udp" // IPv4 as well, where the system maps it
+	}
+	addr := net.UDPAddrFromAddrPort(at)
+	if n != nil {
+		return n.ListenUDP(network, addr)
+	}
+	return net.ListenUDP(network, addr)
+}
+
+func (w *worker) close() error { return w.mux.Close() }
+
+// mux tells clients the public addresses instead of the socket's own where there are some.
+type mux struct {
+	*ice.UDPMuxDefault
+	public []net.Addr
+	local  net.Addr
+}
+
+func newMux(inner *ice.UDPMuxDefault, conn *udp.Conn, public []netip.Addr) *mux {
+	m := &mux{UDPMuxDefault: inner, local: conn.LocalAddr()}
+	at := conn.LocalAddrPort()
+	for _, a := range public {
+		if a.Unmap().Is6() && at.Addr().Is4() {
+			continue // the socket can't be reached there
+		}
+		m.public = append(m.public, net.UDPAddrFromAddrPort(netip.AddrPortFrom(a.Unmap(), at.Port())))
+	}
+	return m
+}
+
+// GetListenAddresses is what becomes host candidates.
+func (m *mux) GetListenAddresses() []net.Addr {
+	if len(m.public) > 0 {
+		return m.public
+	}
+	return m.UDPMuxDefault.GetListenAddresses()
+}
+
+// GetConn hands out the socket for one of the addresses above.
+func (m *mux) GetConn(ufrag string, addr net.Addr) (net.PacketConn, error) {
+	if a, ok := m.local.(*net.UDPAddr); ok && len(m.public) > 0 && !a.IP.IsUnspecified() {
+		addr = m.local
+	}
+	return m.UDPMuxDefault.GetConn(ufrag, addr)
+}
