@@ -1,0 +1,172 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/google/uuid"
+
+	"parley/signal/wire"
+)
+
+// Do sends a request and returns the body of its answer. The errors are a *Refused, [ErrLost], [ErrClosed], or ctx's. While
+// the session is away Do waits for it to come back.
+func (s *Session) Do(ctx context.Context, b wire.Body) (wire.Body, error) {
+	conn, err := s.connected(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ref, c := s.expect()
+	defer s.forget(ref)
+	if err := write(ctx, conn, wire.Frame{Ref: ref, Body: b}); err != nil {
+		return nil, err
+	}
+	select {
+	case answer, ok := <-c:
+		if !ok {
+			return nil, ErrLost
+		}
+		if e, refused := answer.(wire.Error); refused {
+			return nil, (*Refused)(&e)
+		}
+		return answer, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Ask is Do for an answer of a known kind.
+func Ask[T wire.Body](ctx context.Context, s *Session, b wire.Body) (T, error) {
+	answer, err := s.Do(ctx, b)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	t, ok := answer.(T)
+	if !ok {
+		return t, fmt.Errorf("%s answered by %s", b.Kind(), answer.Kind())
+	}
+	return t, nil
+}
+
+// Tell sends a frame that wants no answer. While the session is away it is an error.
+func (s *Session) Tell(ctx context.Context, b wire.Body) error {
+	s.mu.Lock()
+	conn := s.conn
+	s.mu.Unlock()
+	if conn == nil {
+		return ErrLost
+	}
+	return write(ctx, conn, wire.Frame{Body: b})
+}
+
+// Send says a text in a conversation and returns once it is durable. It tries again over losses of the connection and
+// refusals that may pass, with the same cid, until ctx ends; so the text is in the log at most once, and once if Send
+// returns nil.
+func (s *Session) Send(ctx context.Context, conversation, text string) (wire.ChatAck, error) {
+	content, err := json.Marshal(wire.TextContent{Text: text})
+	if err != nil {
+		return wire.ChatAck{}, err
+	}
+	cid, err := uuid.NewV7()
+	if err != nil {
+		return wire.ChatAck{}, err
+	}
+	f := wire.ChatSend{Conversation: conversation, CID: cid.String(), Type: "text", Content: content}
+	for {
+		ack, err := Ask[wire.ChatAck](ctx, s, f)
+		r, refused := errors.AsType[*Refused](err)
+		if err == nil || ctx.Err() != nil || refused && !r.Retry || !refused && !errors.Is(err, ErrLost) {
+			return ack, err
+		}
+		if refused && !sleep(ctx, time.Duration(r.RetryAfter)*time.Millisecond) {
+			return ack, ctx.Err()
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(max(d, 50*time.Millisecond))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// Renew gives the session a newer token.
+func (s *Session) Renew(ctx context.Context, token string) error {
+	if _, err := s.Do(ctx, wire.Renew{Token: token}); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.token = token
+	return nil
+}
+
+func (s *Session) connected(ctx context.Context) (*websocket.Conn, error) {
+	for {
+		s.mu.Lock()
+		conn, up := s.conn, s.up
+		s.mu.Unlock()
+		if conn != nil {
+			return conn, nil
+		}
+		select {
+		case <-up:
+		case <-s.ctx.Done():
+			return nil, ErrClosed
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// expect makes up a ref and a channel on which its answer comes; closed when the connection is lost.
+func (s *Session) expect() (string, chan wire.Body) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ref++
+	ref := strconv.FormatUint(s.ref, 10)
+	c := make(chan wire.Body, 1)
+	s.waiting[ref] = c
+	return ref, c
+}
+
+func (s *Session) forget(ref string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.waiting, ref)
+}
+
+// write sends one frame. An error means that the connection is lost.
+func write(ctx context.Context, conn *websocket.Conn, f wire.Frame) error {
+	line, err := wire.Encode(f)
+	if err != nil {
+		return err
+	}
+	if err := conn.Write(ctx, websocket.MessageText, line); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("%w: %v", ErrLost, err)
+	}
+	return nil
+}
+
+// fetch reads the log after a seq for the journal; nothing when it can't be read now.
+func (s *Session) fetch(conversation string, after uint64) []wire.Entry {
+	page, err := Ask[wire.ChatPage](s.ctx, s, wire.ChatRead{Conversation: conversation, After: after, Limit: 200})
+	if err != nil {
+		return nil
+	}
+	return page.Entries
+}
