@@ -83,7 +83,7 @@ func (r *Recorder) derive(ctx context.Context, id ID, p ParticipantID, d details
 
 // load gives a row and what is sealed in it. An erased recording is not found.
 func (r *Recorder) load(ctx context.Context, id ID) (Row, details, error) {
-	row, err := r.cfg.Store.Recording(ctx, id)
+	row, err := r.cfg.Store.Get(ctx, id)
 	if err != nil {
 		return Row{}, details{}, err
 	}

@@ -79,7 +79,7 @@ func (r *Recorder) saveRow(ctx context.Context, k keys.Key, row Row, d details) 
 	if row.Sealed, err = fields.seal(rowField, 0, d); err != nil {
 		return err
 	}
-	if err := r.cfg.Store.SaveRecording(ctx, row); err != nil {
+	if err := r.cfg.Store.Save(ctx, row); err != nil {
 		return fmt.Errorf("save recording: %w", err)
 	}
 	return nil
@@ -127,7 +127,7 @@ type Side struct {
 // List gives an interview's recordings, oldest first: one for each time recording began. Those whose key was
 // destroyed are left out.
 func (r *Recorder) List(ctx context.Context, interview string) ([]Info, error) {
-	rows, err := r.cfg.Store.Recordings(ctx, interview)
+	rows, err := r.cfg.Store.List(ctx, interview)
 	if err != nil {
 		return nil, fmt.Errorf("list recordings: %w", err)
 	}

@@ -42,7 +42,7 @@ func (r *Recorder) Recover(ctx context.Context) error {
 
 // markLost marks as failed the recordings that should be on this disk and are not: they never began.
 func (r *Recorder) markLost(ctx context.Context) error {
-	rows, err := r.cfg.Store.PendingRecordings(ctx, r.cfg.Node)
+	rows, err := r.cfg.Store.Pending(ctx, r.cfg.Node)
 	if err != nil {
 		return fmt.Errorf("recover: %w", err)
 	}
@@ -62,7 +62,7 @@ func (r *Recorder) folder(id ID) string { return filepath.Join(r.cfg.Dir, string
 
 // recover seals one folder.
 func (r *Recorder) recover(ctx context.Context, id ID) error {
-	if row, err := r.cfg.Store.Recording(ctx, id); err == nil && sealedState(row.State) {
+	if row, err := r.cfg.Store.Get(ctx, id); err == nil && sealedState(row.State) {
 		if row.Stored {
 			return r.removeFolder(id)
 		}
@@ -95,7 +95,7 @@ func (r *Recorder) setAside(ctx context.Context, id ID, why error) error {
 }
 
 func (r *Recorder) markFailed(ctx context.Context, id ID) error {
-	row, err := r.cfg.Store.Recording(ctx, id)
+	row, err := r.cfg.Store.Get(ctx, id)
 	if errors.Is(err, policy.ErrNotFound) {
 		return nil
 	}
@@ -106,7 +106,7 @@ func (r *Recorder) markFailed(ctx context.Context, id ID) error {
 	if row.Ended.IsZero() {
 		row.Ended = row.Started
 	}
-	if err := r.cfg.Store.SaveRecording(ctx, row); err != nil {
+	if err := r.cfg.Store.Save(ctx, row); err != nil {
 		return fmt.Errorf("mark recording failed: %w", err)
 	}
 	return nil
@@ -189,7 +189,7 @@ func (r *Recorder) replay(ctx context.Context, c *closing, id ID, entries []pars
 
 // rowOf gives the recording's row, or makes it again from the first entry.
 func (r *Recorder) rowOf(ctx context.Context, c *closing, id ID, start startDetails) error {
-	row, err := r.cfg.Store.Recording(ctx, id)
+	row, err := r.cfg.Store.Get(ctx, id)
 	switch {
 	case errors.Is(err, policy.ErrNotFound):
 		row = Row{ID: id, Interview: start.Interview, Node: r.cfg.Node, State: StateRecording, Started: start.Started}

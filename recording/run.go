@@ -80,7 +80,7 @@ func (r *Recorder) shutdown(ctx context.Context) error {
 
 // uploads brings every sealed recording of this node to the bucket.
 func (r *Recorder) uploads(ctx context.Context) error {
-	rows, err := r.cfg.Store.PendingRecordings(ctx, r.cfg.Node)
+	rows, err := r.cfg.Store.Pending(ctx, r.cfg.Node)
 	if err != nil {
 		return fmt.Errorf("find uploads: %w", err)
 	}

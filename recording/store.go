@@ -38,14 +38,14 @@ type Row struct {
 // Store keeps the rows of recordings. Any goroutine may call it. Save is durable on return and replaces the row of
 // that id; an error leaves the outcome unknown, and Save again is safe.
 type Store interface {
-	SaveRecording(ctx context.Context, r Row) error
-	// Recording returns policy.ErrNotFound when there is none.
-	Recording(ctx context.Context, id ID) (Row, error)
-	// Recordings are those of an interview, oldest first.
-	Recordings(ctx context.Context, interview string) ([]Row, error)
-	// PendingRecordings are those of the node that are being recorded or not yet Stored, oldest first; failed ones
+	Save(ctx context.Context, r Row) error
+	// Get returns policy.ErrNotFound when there is none.
+	Get(ctx context.Context, id ID) (Row, error)
+	// List gives those of an interview, oldest first.
+	List(ctx context.Context, interview string) ([]Row, error)
+	// Pending gives those of the node that are being recorded or not yet Stored, oldest first; failed ones
 	// are not among them.
-	PendingRecordings(ctx context.Context, node string) ([]Row, error)
+	Pending(ctx context.Context, node string) ([]Row, error)
 }
 
 // ErrNoRoom says that the disk has no room for another recording, so none was begun.

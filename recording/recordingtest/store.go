@@ -1,0 +1,203 @@
+package recordingtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"parley/internal/policy"
+	"parley/recording"
+)
+
+// Store runs the suite. fresh is called once a test; each call of what it returns opens the same, at first empty,
+// store again, as after a restart.
+func Store(t *testing.T, fresh func(t *testing.T) func() recording.Store) {
+	for name, f := range map[string]func(*testing.T, func() recording.Store){
+		"WhatWasSavedIsThereAfterARestart": savedIsThere,
+		"SavingAgainReplaces":              savingAgainReplaces,
+		"WhatIsNotThereIsNotFound":         notThere,
+		"ListIsOneInterviewOldestFirst":    listIsOneInterview,
+		"PendingIsThisNodesUnfinished":     pendingIsUnfinished,
+	} {
+		t.Run(name, func(t *testing.T) { f(t, fresh(t)) })
+	}
+}
+
+func row(id, interview string, minute int, s recording.State) recording.Row {
+	at := time.Date(2026, 3, 1, 9, minute, 0, 123000, time.UTC)
+	return recording.Row{ID: recording.ID(id), Interview: interview, Node: "n1", State: s, Started: at,
+		Sealed: []byte("sealed " + id)}
+}
+
+func save(t *testing.T, s recording.Store, rows ...recording.Row) {
+	t.Helper()
+	for _, r := range rows {
+		if err := s.Save(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func equal(a, b recording.Row) bool {
+	sealed := bytes.Equal(a.Sealed, b.Sealed) && a.Started.Equal(b.Started) && a.Ended.Equal(b.Ended)
+	return sealed && a.ID == b.ID && a.Interview == b.Interview && a.Node == b.Node && a.State == b.State && a.Stored == b.Stored
+}
+
+func wantRow(t *testing.T, s recording.Store, want recording.Row) {
+	t.Helper()
+	if got, err := s.Get(t.Context(), want.ID); err != nil || !equal(got, want) {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+}
+
+func savedIsThere(t *testing.T, open func() recording.Store) {
+	s := open()
+	running, ended := row("a", "i1", 1, recording.StateRecording), row("b", "i1", 2, recording.StateSealed)
+	ended.Ended, ended.Stored = ended.Started.Add(time.Hour), true
+	save(t, s, running, ended)
+	s = open()
+	wantRow(t, s, running)
+	wantRow(t, s, ended)
+}
+
+func savingAgainReplaces(t *testing.T, open func() recording.Store) {
+	s := open()
+	r := row("a", "i1", 1, recording.StateRecording)
+	save(t, s, r, r)
+	wantRow(t, s, r)
+	r.State, r.Ended, r.Stored, r.Sealed = recording.StateRecovered, r.Started.Add(time.Second), true, []byte("other")
+	save(t, s, r)
+	wantRow(t, s, r)
+	if list, err := s.List(t.Context(), "i1"); err != nil || len(list) != 1 {
+		t.Errorf("%d rows, %v; want 1", len(list), err)
+	}
+}
+
+func notThere(t *testing.T, open func() recording.Store) {
+	s := open()
+	if _, err := s.Get(t.Context(), "a"); !errors.Is(err, policy.ErrNotFound) {
+		t.Errorf("got %v, want not found", err)
+	}
+	if list, err := s.List(t.Context(), "i1"); err != nil || len(list) != 0 {
+		t.Errorf("%d rows, %v; want none", len(list), err)
+	}
+}
+
+func listIsOneInterview(t *testing.T, open func() recording.Store) {
+	s := open()
+	save(t, s, row("c", "i1", 3, recording.StateSealed), row("a", "i1", 1, recording.StateFailed),
+		row("x", "i2", 2, recording.StateSealed), row("b", "i1", 2, recording.StateRecording))
+	list, err := s.List(t.Context(), "i1")
+	if got := ids(list); err != nil || got != "a b c" {
+		t.Errorf("got %q, %v; want a b c", got, err)
+	}
+}
+
+func pendingIsUnfinished(t *testing.T, open func() recording.Store) {
+	s := open()
+	done, other := row("d", "i1", 4, recording.StateSealed), row("e", "i1", 5, recording.StateSealed)
+	done.Stored, other.Node = true, "n2"
+	save(t, s, row("c", "i1", 3, recording.StateSealed), row("b", "i2", 2, recording.StateRecovered),
+		row("a", "i3", 1, recording.StateRecording), row("f", "i1", 6, recording.StateFailed), done, other)
+	list, err := s.Pending(t.Context(), "n1")
+	if got := ids(list); err != nil || got != "a b c" {
+		t.Errorf("got %q, %v; want a b c", got, err)
+	}
+}
+
+func ids(list []recording.Row) string {
+	var s []string
+	for _, r := range list {
+		s = append(s, string(r.ID))
+	}
+	return strings.Join(s, " ")
+}
+
+// ErrInjected is what the doubles fail with.
+var ErrInjected = errors.New("recordingtest: injected failure")
+
+// Fault says whether, and how, a call fails: before anything was done, or after all was done.
+type Fault int
+
+// Faults. The zero value is none.
+const (
+	None Fault = iota
+	Fails
+	FailsButPersisted
+)
+
+// MemoryStore is a [recording.Store] in memory. Fault, when set, is asked before each Save.
+type MemoryStore struct {
+	Fault func(recording.Row) Fault
+
+	mu   sync.Mutex
+	rows map[recording.ID]recording.Row
+}
+
+// NewStore makes an empty one.
+func NewStore() *MemoryStore { return &MemoryStore{rows: map[recording.ID]recording.Row{}} }
+
+// Save implements [recording.Store].
+func (m *MemoryStore) Save(ctx context.Context, r recording.Row) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	fault := None
+	if m.Fault != nil {
+		fault = m.Fault(r)
+	}
+	if ctx.Err() != nil || fault == Fails {
+		return errors.Join(ctx.Err(), ErrInjected)
+	}
+	r.Sealed = bytes.Clone(r.Sealed)
+	m.rows[r.ID] = r
+	if fault == FailsButPersisted {
+		return ErrInjected
+	}
+	return nil
+}
+
+// Get implements [recording.Store].
+func (m *MemoryStore) Get(_ context.Context, id recording.ID) (recording.Row, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, ok := m.rows[id]
+	if !ok {
+		return r, policy.ErrNotFound
+	}
+	return r, nil
+}
+
+// List implements [recording.Store].
+func (m *MemoryStore) List(_ context.Context, interview string) ([]recording.Row, error) {
+	return m.pick(func(r recording.Row) bool { return r.Interview == interview }), nil
+}
+
+// Pending implements [recording.Store].
+func (m *MemoryStore) Pending(_ context.Context, node string) ([]recording.Row, error) {
+	return m.pick(func(r recording.Row) bool {
+		return r.Node == node && !r.Stored && r.State != recording.StateFailed
+	}), nil
+}
+
+func (m *MemoryStore) pick(want func(recording.Row) bool) []recording.Row {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var list []recording.Row
+	for _, r := range m.rows {
+		if want(r) {
+			list = append(list, r)
+		}
+	}
+	slices.SortFunc(list, func(a, b recording.Row) int {
+		if c := a.Started.Compare(b.Started); c != 0 {
+			return c
+		}
+		return strings.Compare(string(a.ID), string(b.ID))
+	})
+	return list
+}
