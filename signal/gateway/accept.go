@@ -6,12 +6,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/coder/websocket"
 
+	"parley/internal/limit"
 	"parley/internal/policy"
 	"parley/signal/wire"
 )
@@ -58,12 +60,20 @@ func (g *Gateway) admit(r *http.Request) *policy.Refusal {
 		return policy.ErrBadRequest.With("This address takes no query. The token belongs in the hello frame.", "此地址不接受查询参数，令牌须放在 hello 帧中。")
 	case g.draining.Load(), g.sessions.count() >= g.limits.Sessions:
 		return policy.ErrUnavailable.After(jitter(retryBusy))
-	case !g.addresses.allow(g.cfg.Address(r)):
-		return policy.ErrRateLimited.After(jitter(retryBusy))
 	case strings.EqualFold(r.Header.Get("Upgrade"), "websocket") && !offers(r, wire.Subprotocol):
 		return policy.ErrBadRequest.With("Name the subprotocol "+wire.Subprotocol+" in the handshake.", "握手时须声明子协议 "+wire.Subprotocol+"。")
+	case g.addresses.Take(limit.Address(g.cfg.Address(r))) != nil:
+		return policy.ErrRateLimited.After(jitter(retryBusy))
 	}
 	return nil
+}
+
+func peerAddress(r *http.Request) netip.Addr {
+	a, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{} // a pipe or a Unix socket: all of them count as one
+	}
+	return a.Addr()
 }
 
 func offers(r *http.Request, protocol string) bool {

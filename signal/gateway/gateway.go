@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 
 	"parley/chat"
 	"parley/internal/identity"
+	"parley/internal/limit"
 	"parley/internal/policy"
 	"parley/signal/wire"
 	"parley/storage/bus"
@@ -114,7 +116,7 @@ type Gateway struct {
 	limits    Limits
 	log       *slog.Logger
 	metrics   *metrics
-	addresses *addresses
+	addresses *limit.Limiter[netip.Prefix]
 	sessions  registry
 
 	base     context.Context // of all work for clients; ended by Drain's deadline
@@ -138,7 +140,7 @@ func New(cfg Config) *Gateway {
 	doors, shut := context.WithCancel(base)
 	return &Gateway{
 		cfg: cfg, limits: limits, log: cfg.Log, metrics: newMetrics(cfg.Metrics),
-		addresses: newAddresses(limits.Connections, limits.Storm),
+		addresses: limit.New[netip.Prefix](limit.Config{Name: "connect", Rate: rate.Limit(limits.Connections), Burst: limits.Storm, Metrics: cfg.Metrics}),
 		sessions:  registry{users: map[identity.UserID][]*session{}},
 		base:      base, stop: stop, doors: doors, shut: shut,
 	}
