@@ -90,12 +90,10 @@ func (x *session) announce(ctx context.Context) error {
 	}
 	ctx, cancel := step(ctx)
 	defer cancel()
-	for _, part := range i.Participants {
-		if part.Consent == TookBack {
-			note := wire.SystemContent{Code: "consent_withdrawn", User: string(part.User)}
-			if err := x.post(ctx, chat.TypeSystem, "withdrawn "+string(part.User), note); err != nil {
-				return err
-			}
+	for _, user := range i.answers(TookBack) {
+		note := wire.SystemContent{Code: "consent_withdrawn", User: string(user)}
+		if err := x.post(ctx, chat.TypeSystem, "withdrawn "+string(user), note); err != nil {
+			return err
 		}
 	}
 	if err := x.post(ctx, chat.TypeInterview, string(i.State), i.card()); err != nil {

@@ -110,6 +110,17 @@ func (i *Interview) user(u identity.UserID) *Participant {
 	return nil
 }
 
+// answers are the participants who gave that answer.
+func (i *Interview) answers(c Consent) []identity.UserID {
+	var who []identity.UserID
+	for _, p := range i.Participants {
+		if p.Consent == c {
+			who = append(who, p.User)
+		}
+	}
+	return who
+}
+
 func (i *Interview) users() []identity.UserID {
 	all := make([]identity.UserID, len(i.Participants))
 	for n, p := range i.Participants {

@@ -192,15 +192,14 @@ func (x *session) replace(user identity.UserID, conn Seat) {
 
 // seat makes the participant's peer. What it may publish is what was agreed to (R7).
 func (x *session) seat(ctx context.Context, p identity.Principal, part Participant, g privacy.Grant, conn Seat) error {
-	l, err := x.lane(ctx, part.User)
+	l, err := x.lane(ctx, part.User, g)
 	if err != nil {
 		return err
 	}
 	s := &seat{participant: part, grant: g, last: conn, lane: l, until: x.until(p), lines: map[media.TrackID]wire.MediaLine{}}
 	s.conn.Store(&conn)
-	sink := l.open()
 	video := g.Scope == privacy.AudioVideo
-	peer, err := x.stage.room.Join(PeerSpec{User: part.User, Publish: Publish{Audio: true, Video: video, Screen: video}, Sink: sink,
+	peer, err := x.stage.room.Join(PeerSpec{User: part.User, Publish: Publish{Audio: true, Video: video, Screen: video}, Sink: l.sink,
 		Send: func(b wire.Body) { s.send(x.id, b) },
 		Events: func(e PeerEvent) {
 			if s.hear(e) {
@@ -211,7 +210,7 @@ func (x *session) seat(ctx context.Context, p identity.Principal, part Participa
 		return fmt.Errorf("make peer: %w", err)
 	}
 	s.peer = peer
-	l.serve(sink, peer)
+	l.serve(peer)
 	x.seats[part.User] = s
 	x.changed = true
 	x.show() // at once: the client may answer an offer before the join is answered
@@ -245,7 +244,7 @@ func (x *session) resume(p identity.Principal, conn Seat) error {
 		return policy.ErrRevoked
 	}
 	s := x.seats[p.User]
-	if s == nil || s.awayUntil.IsZero() || conn.Device == "" || conn.Device != s.last.Device {
+	if s == nil || s.awayUntil.IsZero() || s.broken() || conn.Device == "" || conn.Device != s.last.Device {
 		return errNotJoined
 	}
 	s.last, s.awayUntil, s.until = conn, time.Time{}, x.until(p)

@@ -11,8 +11,8 @@ import (
 	"parley/signal/wire"
 )
 
-// What an interview needs of its neighbours. [*chat.Service], [*privacy.Ledger] and [*audit.Log] are used as they are;
-// [Recordings] and [SFU] adapt the recorder and the SFU.
+// What an interview needs of its neighbours. [*chat.Service], [*privacy.Ledger] and the audit log are used as they are; the
+// server adapts the recorder and the SFU.
 type (
 	// Chat is the conversation that an interview belongs to.
 	Chat interface {
@@ -56,7 +56,8 @@ type (
 	Recording interface {
 		// Sink is where the participant's media goes: the same one for the whole part. The Recording closes it.
 		Sink(ctx context.Context, user identity.UserID) (media.Sink, error)
-		// Consent adds a consent that was given while the part ran.
+		// Consent notes a consent that was given while the part ran; the zero Grant that it was taken back, and then
+		// the user's sink takes nothing any more.
 		Consent(ctx context.Context, user identity.UserID, g privacy.Grant)
 		// Stop ends and seals the part.
 		Stop(ctx context.Context, reason string) error
@@ -67,10 +68,11 @@ type (
 		NewRoom(id ID, maxPeers int) (Room, error)
 	}
 
-	// Room is one room of the SFU. Any goroutine may call it.
+	// Room is one room of the SFU. Any goroutine may call it. A user's tracks are numbered on when the user joins
+	// again, so that one sink can take them all.
 	Room interface {
 		Join(PeerSpec) (Peer, error)
-		// Close ends all peers: when it returns no packet reaches a sink any more.
+		// Close ends all peers: when it returns no packet reaches a sink any more. It may be called more than once.
 		Close()
 	}
 

@@ -142,7 +142,7 @@ func (x *session) vacate(user identity.UserID, reason string, gone bool) {
 	delete(x.seats, user)
 	x.changed = true
 	s.peer.Leave()
-	s.lane.close()
+	s.lane.serve(nil)
 	if gone {
 		s.lane.gap(media.Disconnected)
 	}
@@ -151,10 +151,11 @@ func (x *session) vacate(user identity.UserID, reason string, gone bool) {
 	}
 }
 
-// dropFailed frees the seats whose media connection broke for good.
+// dropFailed frees the seats whose media connection broke for good. One that is away is held: its client may still come
+// back and learn of it then.
 func (x *session) dropFailed() {
 	for user, s := range maps.Clone(x.seats) {
-		if s.broken() {
+		if s.awayUntil.IsZero() && s.broken() {
 			x.vacate(user, LostFailed, true)
 		}
 	}

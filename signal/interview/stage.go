@@ -2,6 +2,7 @@ package interview
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -85,7 +86,7 @@ func (x *session) roll(ctx context.Context, p identity.Principal, st *stage) err
 }
 
 // lane gives the participant's way into the recording, opened when first needed.
-func (x *session) lane(ctx context.Context, user identity.UserID) (*lane, error) {
+func (x *session) lane(ctx context.Context, user identity.UserID, g privacy.Grant) (*lane, error) {
 	l := x.stage.lanes[user]
 	if l.sink != nil {
 		return l, nil
@@ -93,6 +94,10 @@ func (x *session) lane(ctx context.Context, user identity.UserID) (*lane, error)
 	ctx, cancel := step(ctx)
 	defer cancel()
 	sink, err := x.stage.recording.Sink(ctx, user)
+	if errors.Is(err, policy.ErrConsentNeeded) { // the note of the consent failed, or came before this part
+		x.stage.recording.Consent(ctx, user, g)
+		sink, err = x.stage.recording.Sink(ctx, user)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open sink: %w", err)
 	}
@@ -119,7 +124,7 @@ func (x *session) strike(reason string) {
 	st.room.Close()
 	x.room.Store(nil)
 	for user, s := range x.seats {
-		s.lane.close()
+		s.lane.serve(nil)
 		s.conn.Store(nil)
 		delete(x.seats, user)
 	}
@@ -136,9 +141,13 @@ func (x *session) suspend(reason string) { x.strike(reason) }
 // the part later.
 func (x *session) seal(r Recording, reason string) {
 	x.sealing++
+	withdrawn := x.interview.answers(TookBack)
 	x.svc.work.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), sealTimeout)
 		defer cancel()
+		for _, user := range withdrawn {
+			r.Consent(ctx, user, privacy.Grant{})
+		}
 		x.report(ctx, "seal", r.Stop(ctx, reason))
 		x.tell(func(m *mail) { m.sealed++ })
 	})

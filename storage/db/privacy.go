@@ -60,7 +60,7 @@ func (c consents) History(ctx context.Context, s privacy.Hash, after uint64, lim
 	return found, rows.Err()
 }
 
-func scanConsent(row interface{ Scan(...any) error }) (privacy.Entry, error) {
+func scanConsent(row scanner) (privacy.Entry, error) {
 	var e privacy.Entry
 	var subject []byte
 	var at int64

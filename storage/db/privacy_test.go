@@ -1,7 +1,6 @@
 package db
 
 import (
-	"path/filepath"
 	"testing"
 
 	"parley/internal/policy"
@@ -9,23 +8,12 @@ import (
 	"parley/internal/privacy/privacytest"
 )
 
-// open makes a fresh database that is closed with the test.
-func openPrivacy(t *testing.T) *DB {
-	t.Helper()
-	d, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "test.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { d.Close() })
-	return d
-}
-
 func TestConsentsKeepTheContract(t *testing.T) {
-	privacytest.Store(t, func(t *testing.T) privacy.Store { return openPrivacy(t).Consents() })
+	privacytest.Store(t, func(t *testing.T) privacy.Store { return openTest(t).Consents() })
 }
 
 func TestConsentsCannotBeChangedInTheDatabase(t *testing.T) {
-	d := openPrivacy(t)
+	d := openTest(t)
 	e := privacy.Entry{Purpose: policy.PrivacyPolicy, Kind: privacy.Agreed, Sealed: []byte{1}}
 	if _, err := d.Consents().Append(t.Context(), e); err != nil {
 		t.Fatal(err)
