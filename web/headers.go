@@ -20,7 +20,7 @@ var contentPolicy = strings.Join([]string{
 	"connect-src 'self'",
 	"object-src 'none'",
 	"base-uri 'none'",
-	"form-action 'none'",
+	"form-action 'self'",
 	"frame-ancestors 'none'",
 	"require-trusted-types-for 'script'",
 }, "; ")

@@ -156,6 +156,12 @@ export class Conversation extends Emitter {
     return others.length && others.every((m) => m.delivered >= seq) ? "delivered" : "sent";
   }
 
+  /** Whether the user's own full name was disclosed here. */
+  get disclosed() {
+    const told = (/** @type {Entry} */ e) => e.type === "system" && e.content.code === "name_disclosed" && e.content.user === this.#user;
+    return Boolean(this.self?.disclosed) || this.entries.some(told);
+  }
+
   /** Sends a text; it is kept and retried until the server has it. @param {string} text */
   send(text) {
     return this.outbox.put(this.id, "text", { text });
@@ -234,7 +240,7 @@ export class Conversation extends Emitter {
   /** @param {Entry} entry */
   #count(entry) {
     if (entry.sender === this.#user) return;
-    if (entry.sender && !this.#seen) this.unread++;
+    if (entry.type !== "system" && !this.#seen) this.unread++;
     this.emit("arrived", entry);
   }
 

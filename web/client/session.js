@@ -48,6 +48,8 @@ export class Session extends Emitter {
   welcome = null;
   /** @type {ParleyError | null} why the session is closed or away */
   reason = null;
+  /** What to add to this browser's clock for the server's, in milliseconds. */
+  clockOffset = 0;
   /** When the connection was lost, in milliseconds of Date.now(); 0 while it stands. */
   awaySince = 0;
 
@@ -95,6 +97,13 @@ export class Session extends Emitter {
   request(kind, body) {
     if (this.state !== "open") return Promise.reject(new ParleyError(this.state === "closed" ? "closed" : "away"));
     return this.#ask(kind, body, requestTimeout);
+  }
+
+  /** @returns {Promise<number>} milliseconds to the server and back */
+  async measure() {
+    const start = performance.now();
+    await this.request("ping", { time: new Date().toISOString() });
+    return performance.now() - start;
   }
 
   /**
@@ -171,6 +180,7 @@ export class Session extends Emitter {
     this.reason = null;
     this.awaySince = 0;
     this.welcome = welcome;
+    this.clockOffset = Date.parse(welcome.time) - Date.now() || 0;
     this.#renewLater(welcome);
     this.#heard();
     this.#move("open");

@@ -17,6 +17,8 @@ export interface Member {
   /** The server shows less than the full name (T2). */
   masked?: boolean;
   company?: string;
+  /** The member let the others see the full name. */
+  disclosed?: boolean;
   delivered: number;
   read: number;
 }
