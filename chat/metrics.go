@@ -12,7 +12,7 @@ type metrics struct {
 	refused    prometheus.Counter
 }
 
-func newMetrics(r prometheus.Registerer) *metrics {
+func newMetrics(r prometheus.Registerer, queued func() float64) *metrics {
 	if r == nil {
 		r = prometheus.NewRegistry()
 	}
@@ -30,7 +30,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		refused: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "parley_chat_refused_total", Help: "Entries and marks refused because a lane's inbox was full."}),
 	}
-	r.MustRegister(m.entries, m.duplicates, m.commit, m.batch, m.refused)
+	queue := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "parley_chat_queue_entries", Help: "Entries and marks that wait for a lane."}, queued)
+	r.MustRegister(queue, m.entries, m.duplicates, m.commit, m.batch, m.refused)
 	return m
 }
 

@@ -73,9 +73,10 @@ type Service struct {
 func New(store Store, vault keys.Vault, hub Hub, c Config) *Service {
 	c = c.withDefaults()
 	s := &Service{
-		store: store, vault: vault, hub: hub, now: c.Now, metrics: newMetrics(c.Metrics), circles: newCircles(maxCircles),
+		store: store, vault: vault, hub: hub, now: c.Now, circles: newCircles(maxCircles),
 		seed: maphash.MakeSeed(), closing: make(chan struct{}), stopped: make(chan struct{}),
 	}
+	s.metrics = newMetrics(c.Metrics, s.queued)
 	for range c.Lanes {
 		s.lanes = append(s.lanes, &lane{
 			store: store, hub: hub, now: c.Now, log: c.Log, metrics: s.metrics, timeout: c.CommitTimeout,
@@ -104,4 +105,13 @@ func (s *Service) Run(ctx context.Context) error {
 
 func (s *Service) lane(id ConversationID) *lane {
 	return s.lanes[maphash.String(s.seed, string(id))%uint64(len(s.lanes))]
+}
+
+// queued is how much waits for the lanes.
+func (s *Service) queued() float64 {
+	n := 0
+	for _, l := range s.lanes {
+		n += len(l.inbox)
+	}
+	return float64(n)
 }

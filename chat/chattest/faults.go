@@ -3,6 +3,7 @@ package chattest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -30,6 +31,7 @@ type Faults struct {
 	plan    []Fault
 	pick    func() Fault
 	gate    chan struct{}
+	refused map[chat.ClientID]bool
 	batches []int
 }
 
@@ -54,6 +56,13 @@ func (f *Faults) Hold() (release func()) {
 	defer f.mu.Unlock()
 	f.gate = gate
 	return sync.OnceFunc(func() { close(gate) })
+}
+
+// Refuse makes the store unable to take rows of that client id, as a constraint would.
+func (f *Faults) Refuse(cid chat.ClientID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	put(&f.refused, cid, true)
 }
 
 // Batches is the size of each batch that came to Append so far.
@@ -87,9 +96,13 @@ func (f *Faults) Append(ctx context.Context, b chat.Batch) (chat.Outcome, error)
 	f.mu.Lock()
 	f.batches = append(f.batches, len(b.Rows)+len(b.Marks))
 	gate := f.gate
+	bad := slices.IndexFunc(b.Rows, func(r chat.Row) bool { return f.refused[r.CID] })
 	f.mu.Unlock()
 	if gate != nil {
 		<-gate
+	}
+	if bad >= 0 {
+		return chat.Outcome{}, fmt.Errorf("append: %w", &chat.RowError{Index: bad, Err: ErrFault})
 	}
 	return faulty(f.next(), func() (chat.Outcome, error) { return f.Store.Append(ctx, b) })
 }
