@@ -1,0 +1,72 @@
+package recording
+
+import (
+	"errors"
+	"time"
+
+	"parley/internal/chain"
+)
+
+// Class says what is wrong with a place. The zero value is nothing.
+type Class string
+
+// Classes of findings.
+const (
+	Altered      Class = "altered"
+	Removed      Class = "removed"
+	Reordered    Class = "reordered"
+	Truncated    Class = "truncated"
+	Added        Class = "added"
+	WrongKey     Class = "wrong key"
+	HeadMismatch Class = "head mismatch"
+)
+
+// Finding is one place where a recording is not what was signed. From and To are the byte range within File as it
+// is now; equal when something is missing there.
+type Finding struct {
+	File   string `json:"file"`
+	From   int64  `json:"from"`
+	To     int64  `json:"to"`
+	Class  Class  `json:"class"`
+	Detail string `json:"detail"`
+}
+
+// Report is what a verification found.
+type Report struct {
+	Recording ID          `json:"recording"`
+	Format    int         `json:"format"`
+	Build     string      `json:"build"`
+	Reason    EndReason   `json:"reason"` // "" when the manifest has no end
+	Started   time.Time   `json:"started"`
+	Signed    time.Time   `json:"signed"`
+	Length    string      `json:"length"`
+	Entries   uint64      `json:"entries"`
+	Head      string      `json:"head"`
+	Key       chain.KeyID `json:"key"`
+	// OwnKey says that no key was given, so the signature was held against the key in the bundle itself.
+	OwnKey bool `json:"own_key"`
+	// Receipts is how many heads from outside were held against the manifest; without any, the recording is only
+	// attested by whoever signed it (E6).
+	Receipts int          `json:"receipts"`
+	Journals []JournalEnd `json:"journals"`
+	Gaps     []GapBody    `json:"gaps,omitempty"`
+	Findings []Finding    `json:"findings,omitempty"`
+}
+
+// Intact says that nothing was found.
+func (r *Report) Intact() bool { return len(r.Findings) == 0 }
+
+// SelfAttested says that no head from outside the operator's hands was at hand.
+func (r *Report) SelfAttested() bool { return r.Receipts == 0 }
+
+// ErrUnreadable says that there is nothing that could be verified.
+var ErrUnreadable = errors.New("recording: not a readable recording")
+
+// maxFindings bounds a report; one finding is enough to know.
+const maxFindings = 1000
+
+func (r *Report) find(f Finding) {
+	if len(r.Findings) < maxFindings {
+		r.Findings = append(r.Findings, f)
+	}
+}
