@@ -30,8 +30,6 @@ type Config struct {
 	Figures       prometheus.Gatherer
 	// LastHead is the last head that was sealed; false when there is none yet.
 	LastHead func(context.Context) (Head, bool)
-	// Temp is a folder for archives being made.
-	Temp string
 	// Version is what the API's description says it is.
 	Version string
 	Now     func() time.Time

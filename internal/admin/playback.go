@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -73,10 +74,17 @@ const stall = 30 * time.Second
 // patient gives each write a new deadline: a recording may take hours to play, but not to a client that reads nothing.
 type patient struct{ http.ResponseWriter }
 
+// errGone replaces what the network says when a client has gone away: that names addresses.
+var errGone = errors.New("admin: the client is gone")
+
 // Write writes within [stall].
 func (p *patient) Write(b []byte) (int, error) {
 	_ = http.NewResponseController(p.ResponseWriter).SetWriteDeadline(time.Now().Add(stall)) // recorders in tests have none
-	return p.ResponseWriter.Write(b)
+	n, err := p.ResponseWriter.Write(b)
+	if err != nil {
+		return n, errGone
+	}
+	return n, nil
 }
 
 // Unwrap lets http.ResponseController through.

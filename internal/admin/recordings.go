@@ -23,8 +23,8 @@ type Recordings interface {
 	Info(ctx context.Context, id recording.ID) (recording.Info, error)
 	// Derive makes the playable file of one side; time 0 is the recording's start, so that all sides share a clock (E2).
 	Derive(ctx context.Context, id recording.ID, user identity.UserID) (io.ReadSeekCloser, error)
-	// Export writes what parley-verify takes, ciphertext only, into an empty folder.
-	Export(ctx context.Context, id recording.ID, dir string) error
+	// Export writes what parley-verify takes, a zip with ciphertext only.
+	Export(ctx context.Context, id recording.ID, w io.Writer) error
 }
 
 // InterviewRecording is all that was recorded of an interview.

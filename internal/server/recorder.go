@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"sync/atomic"
 
@@ -77,6 +78,14 @@ func (r running) Consent(ctx context.Context, user identity.UserID, g privacy.Gr
 func (r running) Stop(ctx context.Context, reason string) error {
 	_, err := r.rec.Stop(ctx, reason)
 	return err
+}
+
+// shown gives the API the recorder.
+type shown struct{ *recording.Recorder }
+
+// Derive implements admin.Recordings.
+func (s shown) Derive(ctx context.Context, id recording.ID, user identity.UserID) (io.ReadSeekCloser, error) {
+	return s.Recorder.Derive(ctx, id, user)
 }
 
 // heads remembers the last signed head on its way to the participants, for the public figures.

@@ -23,7 +23,7 @@ func (s *Server) openServices(context.Context) (err error) {
 	n.audit = audit.New(n.db.Audit(), audit.Config{Key: s.auditKey, Signer: n.vault, Metrics: s.metrics})
 	n.texts = policy.BuiltinTexts()
 	n.ledger = privacy.New(privacy.Config{Store: n.db.Consents(), Vault: n.vault, Texts: n.texts})
-	n.hub = gateway.NewHub(n.bus, s.log, s.metrics)
+	n.hub = gateway.NewHub(n.bus, s.log)
 	n.heads = &heads{Hub: n.hub}
 	n.chat = chat.New(n.db.Chat(), n.vault, n.hub, chat.Config{Log: s.log, Metrics: s.metrics})
 	n.interviews = interview.New(interview.Config{
@@ -31,7 +31,7 @@ func (s *Server) openServices(context.Context) (err error) {
 		SFU: rooms{n.sfu}, Hub: n.heads, Audit: n.audit, Texts: n.texts, Log: s.log, Metrics: s.metrics,
 	})
 	n.gateway = gateway.New(gateway.Config{
-		Verifier: n.verifier, Chat: n.chat, Interviews: n.interviews, Bus: n.bus, Node: thisNode, Hub: n.hub, Texts: n.texts,
+		Verifier: n.verifier, Chat: n.chat, Interviews: n.interviews, Bus: n.bus, Node: thisNode, Texts: n.texts,
 		Revocations: n.revoker, Origins: s.cfg.Origins, Address: s.address(), Log: s.log, Metrics: s.metrics,
 	})
 	return nil

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -52,7 +53,6 @@ const (
 	keysFolder       = "keys"
 	objectsFolder    = "objects"
 	recordingsFolder = "recordings" // not yet in objects
-	tempFolder       = "temp"       // emptied at each start
 	databaseFile     = "parley.db"
 )
 
@@ -67,9 +67,6 @@ func (s *Server) openStorage(ctx context.Context) (err error) {
 		return err
 	}
 	s.parts.closer("keys", n.vault.Close)
-	if err := emptyFolder(s.path(tempFolder)); err != nil {
-		return err
-	}
 	if n.db, err = db.OpenSQLite(ctx, s.path(databaseFile)); err != nil {
 		return err
 	}
@@ -86,7 +83,7 @@ func (s *Server) openStorage(ctx context.Context) (err error) {
 func (s *Server) path(name string) string { return filepath.Join(s.cfg.Data, name) }
 
 func (s *Server) folders() error {
-	for _, name := range []string{keysFolder, objectsFolder, recordingsFolder, tempFolder} {
+	for _, name := range []string{keysFolder, objectsFolder, recordingsFolder} {
 		if err := os.MkdirAll(s.path(name), 0o700); err != nil {
 			return fmt.Errorf("make folder: %w", err)
 		}
@@ -94,28 +91,15 @@ func (s *Server) folders() error {
 	return nil
 }
 
-// emptyFolder removes what an earlier run left behind.
-func emptyFolder(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return fmt.Errorf("empty folder: %w", err)
-	}
-	for _, e := range entries {
-		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
-			return fmt.Errorf("empty folder: %w", err)
-		}
-	}
-	return nil
-}
-
-// openRecorder seals what a crash left before anything new is recorded or shown.
+// openRecorder seals what a crash left before anything new is recorded or shown. What can't be sealed now is tried again
+// while the node serves: one broken recording does not keep all others from working.
 func (s *Server) openRecorder(ctx context.Context) error {
 	s.node.recorder = recording.New(recording.Config{
 		Dir: s.path(recordingsFolder), Store: s.node.db.Recordings(), Bucket: s.node.objects, Vault: s.node.vault,
 		Mux: mux.WebM, Node: thisNode, Build: s.cfg.Build, Log: s.log, Metrics: s.metrics,
 	})
 	if err := s.node.recorder.Recover(ctx); err != nil {
-		return fmt.Errorf("recover recordings: %w", err)
+		s.log.ErrorContext(ctx, "recordings could not be recovered yet", slog.Any("err", err))
 	}
 	return nil
 }
