@@ -1,0 +1,74 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"parley/chat"
+	"parley/chat/chattest"
+)
+
+// BenchmarkAppend is 64 senders with one message of 256 bytes in flight each, through the whole service: checked, sealed,
+// committed, acknowledged. It reports acknowledged messages a second and the 99th percentile of their time.
+func BenchmarkAppend(b *testing.B) {
+	const senders = 64
+	n := startChat(b, openTest(b))
+	rooms := make([]chat.ConversationID, senders)
+	for i := range rooms {
+		rooms[i] = n.NewConversation()
+		n.MustSend(chattest.Ann, chattest.Text(b, rooms[i], "first"))
+	}
+	text := strings.Repeat("x", 256)
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	took := make([][]time.Duration, senders)
+	var wg sync.WaitGroup
+	b.ResetTimer()
+	for i := range senders {
+		wg.Go(func() {
+			for left.Add(-1) >= 0 {
+				d := chattest.Text(b, rooms[i], text)
+				began := time.Now()
+				if _, err := n.Send(context.Background(), chattest.Ann, d); err != nil {
+					b.Error(err)
+					return
+				}
+				took[i] = append(took[i], time.Since(began))
+			}
+		})
+	}
+	wg.Wait()
+	b.StopTimer()
+	all := slices.Sorted(slices.Values(slices.Concat(took...)))
+	b.ReportMetric(float64(len(all))/b.Elapsed().Seconds(), "acked/s")
+	b.ReportMetric(float64(all[len(all)*99/100].Microseconds())/1000, "p99-ms")
+	b.ReportMetric(float64(all[len(all)/2].Microseconds())/1000, "p50-ms")
+}
+
+// BenchmarkAppendCeiling is the store alone: batches of 64 rows over 64 conversations, one after the other.
+func BenchmarkAppendCeiling(b *testing.B) {
+	const size = 64
+	d := openTest(b)
+	n := startChat(b, d)
+	rows := make([]chat.Row, size)
+	for i := range rows {
+		rows[i] = chat.Row{Conversation: n.NewConversation(), Sender: chattest.Ann.User, Type: chat.TypeText, Sealed: make([]byte, 300)}
+	}
+	s := d.Chat()
+	b.ResetTimer()
+	for k := 0; k < b.N; k += size {
+		for i := range rows {
+			rows[i].CID, rows[i].Time = chat.ClientID(fmt.Sprintf("0195794e-8f10-7c3a-9d42-%012d", k+i)), time.Now()
+		}
+		if _, err := s.Append(b.Context(), chat.Batch{Rows: rows}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
