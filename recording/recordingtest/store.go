@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -200,4 +201,11 @@ func (m *MemoryStore) pick(want func(recording.Row) bool) []recording.Row {
 		return strings.Compare(string(a.ID), string(b.ID))
 	})
 	return list
+}
+
+// Clone copies the rows as they are.
+func (m *MemoryStore) Clone() *MemoryStore {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return &MemoryStore{rows: maps.Clone(m.rows)}
 }
