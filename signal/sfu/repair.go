@@ -8,10 +8,10 @@ import (
 // How lost packets are asked for again.
 const (
 	reorderWait = 10 * time.Millisecond  // a packet that is merely late is not asked for
-	retryAfter  = 50 * time.Millisecond  // about a round trip; doubles with each try
+	retryAfter  = 50 * time.Millisecond  // until the round trip is known, and the least then
+	retryMost   = 200 * time.Millisecond // the most, however long the round trip
 	giveUp      = 500 * time.Millisecond // older than this is a gap
-	maxTries    = 6
-	maxMissing  = 512 // missing at once; a longer gap is no loss but an absence
+	maxMissing  = 512                    // missing at once; a longer gap is no loss but an absence
 )
 
 // span is a run of extended sequence numbers, both ends included.
@@ -22,11 +22,10 @@ type lost struct {
 	seq   uint64
 	since time.Time
 	next  time.Time // when to ask (again)
-	tries int
 }
 
 // repair knows what is missing of one track, in ascending order. With ask unset the publisher does not resend, and
-// what is missing only has reorderWait's patience. Callers serialise.
+// what is missing only may be late. Callers serialise.
 type repair struct {
 	ask     bool
 	missing []lost
@@ -62,8 +61,8 @@ func (r *repair) arrived(seq uint64) {
 // pending says whether something is missing.
 func (r *repair) pending() bool { return len(r.missing) > 0 }
 
-// due appends to nacks what is to be asked for now, and returns what is given up.
-func (r *repair) due(now time.Time, nacks []uint16) ([]uint16, []span) {
+// due appends to nacks what is to be asked for now, and again after retry, and returns what is given up.
+func (r *repair) due(now time.Time, retry time.Duration, nacks []uint16) ([]uint16, []span) {
 	var given []span
 	kept := r.missing[:0]
 	for _, l := range r.missing {
@@ -73,8 +72,7 @@ func (r *repair) due(now time.Time, nacks []uint16) ([]uint16, []span) {
 			continue
 		case r.ask && !now.Before(l.next):
 			nacks = append(nacks, uint16(l.seq)) //nolint:gosec // modular on purpose
-			l.tries++
-			l.next = now.Add(retryAfter << (l.tries - 1))
+			l.next = now.Add(retry)
 		}
 		kept = append(kept, l)
 	}
@@ -83,11 +81,16 @@ func (r *repair) due(now time.Time, nacks []uint16) ([]uint16, []span) {
 }
 
 func (r *repair) hopeless(l lost, now time.Time) bool {
-	age := now.Sub(l.since)
+	patience := giveUp
 	if !r.ask {
-		return age >= 10*reorderWait
+		patience = 10 * reorderWait
 	}
-	return age >= giveUp || (l.tries >= maxTries && !now.Before(l.next))
+	return now.Sub(l.since) >= patience
+}
+
+// retryFor is how long to wait for a retransmission, by the round trip; zero when it is unknown.
+func retryFor(roundTrip time.Duration) time.Duration {
+	return min(max(roundTrip+roundTrip/4, retryAfter), retryMost)
 }
 
 // all gives up everything.

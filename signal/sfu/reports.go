@@ -27,7 +27,7 @@ func (p *Peer) nudge() {
 
 // reports is the goroutine that sends a publishing peer its RTCP and its subscribers the sender reports.
 func (p *Peer) reports() {
-	r := &reporter{peer: p, asked: map[*track]time.Time{}, reported: time.Now()}
+	r := &reporter{peer: p, asked: map[*track]time.Time{}, retry: retryAfter}
 	timer := time.NewTimer(feedbackEvery)
 	defer timer.Stop()
 	for {
@@ -47,6 +47,7 @@ type reporter struct {
 	asked    map[*track]time.Time // when a key frame was asked for last
 	fed      time.Time
 	reported time.Time
+	retry    time.Duration // for a retransmission to come
 	nacks    []uint16
 }
 
@@ -70,9 +71,23 @@ func (r *reporter) tick(now time.Time) time.Duration {
 		out = append(out, r.receptions(tracks, now)...)
 		r.senders(tracks, now)
 		r.forget(tracks)
+		r.retry = retryFor(r.peer.roundTrip())
 	}
 	r.write(out, now)
 	return wait
+}
+
+// roundTrip is the time to the publisher and back as ICE saw it last, zero when unknown.
+func (p *Peer) roundTrip() time.Duration {
+	pub := p.out.Load()
+	if pub == nil {
+		return 0
+	}
+	pair, ok := pub.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePairStats()
+	if !ok {
+		return 0
+	}
+	return time.Duration(pair.CurrentRoundTripTime * float64(time.Second))
 }
 
 // write sends RTCP on "pub", with the feedback that is due.
@@ -92,7 +107,7 @@ func (r *reporter) write(out []rtcp.Packet, now time.Time) {
 
 // repair asks for what is missing; again says that there is more to come.
 func (r *reporter) repair(t *track, now time.Time) ([]rtcp.Packet, bool) {
-	nacks, again := t.due(now, r.nacks[:0])
+	nacks, again := t.due(now, r.retry, r.nacks[:0])
 	r.nacks = nacks
 	if len(nacks) == 0 {
 		return nil, again
@@ -103,10 +118,10 @@ func (r *reporter) repair(t *track, now time.Time) ([]rtcp.Packet, bool) {
 }
 
 // due is what the track misses now; what is given up is written down.
-func (t *track) due(now time.Time, nacks []uint16) ([]uint16, bool) {
+func (t *track) due(now time.Time, retry time.Duration, nacks []uint16) ([]uint16, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	nacks, given := t.repair.due(now, nacks)
+	nacks, given := t.repair.due(now, retry, nacks)
 	t.abandon(given, now)
 	return nacks, t.repair.pending()
 }
@@ -125,7 +140,7 @@ func (r *reporter) keyFrame(t *track, now time.Time) ([]rtcp.Packet, time.Durati
 	return []rtcp.Packet{&rtcp.PictureLossIndication{SenderSSRC: feedbackSSRC, MediaSSRC: t.info.SSRC}}, feedbackEvery
 }
 
-// receptions makes the receiver report of all tracks; subscribers that still wait for a key frame are remembered.
+// receptions makes the receiver report of all tracks.
 func (r *reporter) receptions(tracks []*track, now time.Time) []rtcp.Packet {
 	rr := &rtcp.ReceiverReport{SSRC: feedbackSSRC}
 	for _, t := range tracks {
@@ -142,7 +157,7 @@ func (r *reporter) receptions(tracks []*track, now time.Time) []rtcp.Packet {
 	return []rtcp.Packet{rr}
 }
 
-// senders sends each subscriber the tracks' clocks.
+// senders sends each subscriber the tracks' clocks, and asks again for the key frames that some still wait for.
 func (r *reporter) senders(tracks []*track, now time.Time) {
 	for _, t := range tracks {
 		for _, s := range *t.slots.Load() {

@@ -159,7 +159,7 @@ func stripFormats(m *sdp.MediaDescription) error {
 }
 
 func keptFormats(m *sdp.MediaDescription) map[string]bool {
-	kept := map[string]bool{}
+	kept, foreign := map[string]bool{}, map[string]bool{}
 	for _, a := range m.Attributes {
 		pt, name, _ := strings.Cut(a.Value, " ")
 		if _, err := strconv.ParseUint(pt, 10, 7); err != nil {
@@ -169,8 +169,11 @@ func keptFormats(m *sdp.MediaDescription) map[string]bool {
 		case a.Key == "rtpmap" && slices.Contains(formatsKept, strings.ToLower(name)):
 			kept[pt] = true
 		case a.Key == "fmtp" && foreignProfile(name):
-			defer delete(kept, pt) // whichever line came first
+			foreign[pt] = true
 		}
+	}
+	for pt := range foreign {
+		delete(kept, pt)
 	}
 	return kept
 }
