@@ -33,7 +33,9 @@ type DB struct {
 // OpenSQLite opens, or makes, the database file and brings its schema up to date. Commits are durable on return
 // (synchronous=FULL).
 func OpenSQLite(ctx context.Context, path string) (*DB, error) {
-	q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "busy_timeout(5000)"}}
+	// recursive_triggers lets the triggers of append-only tables see what REPLACE deletes.
+	q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "busy_timeout(5000)",
+		"recursive_triggers(1)"}}
 	q.Set("_txlock", "immediate")
 	file := "file:" + (&url.URL{Path: path}).EscapedPath() // so that no character of the path is taken for a parameter
 	write, err := sql.Open("sqlite", file+"?"+q.Encode())
