@@ -65,19 +65,31 @@ func (s *Session) Tell(ctx context.Context, b wire.Body) error {
 	return write(ctx, conn, wire.Frame{Body: b})
 }
 
-// Send says a text in a conversation and returns once it is durable. It tries again over losses of the connection and
-// refusals that may pass, with the same cid, until ctx ends; so the text is in the log at most once, and once if Send
-// returns nil.
+// Send says a text in a conversation under a fresh cid; see [Session.Submit].
 func (s *Session) Send(ctx context.Context, conversation, text string) (wire.ChatAck, error) {
-	content, err := json.Marshal(wire.TextContent{Text: text})
+	f, err := Text(conversation, text)
 	if err != nil {
 		return wire.ChatAck{}, err
+	}
+	return s.Submit(ctx, f)
+}
+
+// Text is a text message under a fresh cid.
+func Text(conversation, text string) (wire.ChatSend, error) {
+	content, err := json.Marshal(wire.TextContent{Text: text})
+	if err != nil {
+		return wire.ChatSend{}, fmt.Errorf("encode text: %w", err)
 	}
 	cid, err := uuid.NewV7()
 	if err != nil {
-		return wire.ChatAck{}, err
+		return wire.ChatSend{}, fmt.Errorf("make cid: %w", err)
 	}
-	f := wire.ChatSend{Conversation: conversation, CID: cid.String(), Type: "text", Content: content}
+	return wire.ChatSend{Conversation: conversation, CID: cid.String(), Type: "text", Content: content}, nil
+}
+
+// Submit appends an entry and returns once it is durable. It tries again over losses of the connection and refusals that
+// may pass, always with the same cid, until ctx ends: the entry is in the log at most once, and once if Submit returns nil.
+func (s *Session) Submit(ctx context.Context, f wire.ChatSend) (wire.ChatAck, error) {
 	for {
 		ack, err := Ask[wire.ChatAck](ctx, s, f)
 		r, refused := errors.AsType[*Refused](err)

@@ -52,8 +52,8 @@ type session struct {
 	attached bool                      // to the bus
 	out      []byte
 	frames   int
-	limiter  rate.Limiter
-	strikes  rate.Limiter
+	limiter  *rate.Limiter
+	strikes  *rate.Limiter
 	bad      int
 	missed   int
 	nextPing time.Time
@@ -71,12 +71,9 @@ func newSession(g *Gateway, conn *websocket.Conn, raw net.Conn) *session {
 		g: g, id: uuid.Must(uuid.NewV7()).String(), conn: conn, net: raw,
 		in: make(chan []byte), box: newOutbox(g.limits.Queue),
 		marks: map[string]position{}, seats: map[interview.ID]struct{}{},
+		limiter: rate.NewLimiter(rate.Limit(g.limits.Frames), g.limits.Burst), strikes: rate.NewLimiter(1, g.limits.Refused),
 	}
 	s.ctx, s.cancel = context.WithCancel(g.base)
-	s.limiter.SetLimit(rate.Limit(g.limits.Frames))
-	s.limiter.SetBurst(g.limits.Burst)
-	s.strikes.SetLimit(1)
-	s.strikes.SetBurst(g.limits.Refused)
 	return s
 }
 
