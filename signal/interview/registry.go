@@ -43,6 +43,11 @@ func (s *Service) ask(ctx context.Context, id ID, do func(context.Context, *sess
 	case <-ctx.Done():
 		return waited(ctx)
 	case <-x.stopped:
+	}
+	select { // it may have been the last thing done
+	case err := <-q.done:
+		return err
+	default:
 		return policy.ErrUnavailable
 	}
 }
