@@ -18,7 +18,7 @@ import { Emitter } from "./events.js";
 
 /** @typedef {{ user: string, from: number, to: number, reason: string }} Gap user is "" for a gap of everybody */
 
-/** The parts of a recording on one time line, in seconds from the first part's start. */
+/** The parts of a recording that can be played, on one time line, in seconds from the first one's start. */
 export class Timeline {
   /** @type {Part[]} */
   parts;
@@ -27,7 +27,7 @@ export class Timeline {
 
   /** @param {RecordingSet} set */
   constructor({ parts }) {
-    const sorted = parts.filter((p) => p.sides?.length).sort((a, b) => Date.parse(a.started) - Date.parse(b.started));
+    const sorted = parts.filter((p) => p.sides?.some((s) => s.url)).sort((a, b) => Date.parse(a.started) - Date.parse(b.started));
     const zero = sorted.length ? Date.parse(sorted[0].started) : 0;
     this.started = new Date(zero);
     this.parts = sorted.map((info) => {
@@ -213,7 +213,7 @@ export class Player extends Emitter {
     this.part = part;
     for (const [user, element] of this.#elements) {
       const side = part?.info.sides.find((s) => s.user === user);
-      if (!side) {
+      if (!side?.url) {
         element.removeAttribute("src");
         element.load();
         continue;

@@ -157,7 +157,8 @@ export interface RecordingPart {
   state: "recording" | "sealed" | "recovered" | "failed" | (string & {});
   started: string;
   duration_ms: number;
-  head: ReceiptHead;
+  /** Once sealed. */
+  head?: ReceiptHead;
   sides: RecordingSide[];
   gaps: RecordingGap[] | null;
 }
@@ -165,8 +166,10 @@ export interface RecordingPart {
 export interface RecordingSide {
   user: string;
   name: string;
-  /** Same origin, valid 60 s to start; asked again for a fresh one. */
-  url: string;
+  /** Same origin, valid 60 s to start; asked again for a fresh one. Absent when there is nothing to play. */
+  url?: string;
+  /** The first picture or sound, from the part's start. */
+  start_ms?: number;
   duration_ms: number;
   tracks: { kind: "audio" | "video" | (string & {}); codec: string; label: Label }[] | null;
 }

@@ -153,9 +153,9 @@ export class CallView extends View {
     const never = interview.soundOnly ? t("call.camera.never") : "";
     return [
       control({ id: "mute", label: micOff ? t("call.unmute") : t("call.mute"), icon: micOff ? "nomic" : "mic", off: micOff, disabled: !this.#hasMicrophone, act: () => this.#toggle("microphone", !micOff) }),
-      control({ id: "camera", label: never || (camOff ? t("call.camera.on") : t("call.camera.off")), icon: camOff ? "novideo" : "video", off: camOff, disabled: never !== "", act: () => this.#toggle("camera", !camOff) }),
+      control({ id: "camera", word: t("call.word.camera"), label: never || (camOff ? t("call.camera.on") : t("call.camera.off")), icon: camOff ? "novideo" : "video", off: camOff, disabled: never !== "", act: () => this.#toggle("camera", !camOff) }),
       control({ id: "chat", label: t("call.chat"), icon: "chat", off: false, pressed: !this.#side.hidden, badge: this.#unread > 0 && Boolean(this.#side.hidden), act: () => this.#toggleChat() }),
-      control({ id: "withdraw", label: t("call.withdraw"), icon: "shield", off: false, act: () => void this.#withdraw() }),
+      control({ id: "withdraw", word: t("call.word.withdraw"), label: t("call.withdraw"), icon: "shield", off: false, act: () => void this.#withdraw() }),
       control({ id: "hangup", label: t("call.hangup"), icon: "hangup", off: false, danger: true, act: () => void this.#hangup() }),
     ];
   }
@@ -207,13 +207,13 @@ function pictureWord(p) {
 }
 
 /**
- * @param {{ id: string, label: string, icon: import("./dom.js").IconName, off: boolean, disabled?: boolean, pressed?: boolean, danger?: boolean, badge?: boolean, act: () => void }} what
+ * @param {{ id: string, label: string, word?: string, icon: import("./dom.js").IconName, off: boolean, disabled?: boolean, pressed?: boolean, danger?: boolean, badge?: boolean, act: () => void }} what
  */
-function control({ id, label, icon: name, off, disabled, pressed, danger, badge, act }) {
+function control({ id, label, word = label, icon: name, off, disabled, pressed, danger, badge, act }) {
   return h("button", {
     type: "button", class: `control ${off ? "off" : ""} ${danger ? "danger" : ""} ${badge ? "badge" : ""}`, title: label, "aria-label": label, "data-testid": id,
     "aria-pressed": pressed === undefined ? false : String(pressed), disabled: Boolean(disabled), onclick: act,
-  }, icon(name), h("span", { class: "control-word", "aria-hidden": "true" }, label));
+  }, icon(name), h("span", { class: "control-word", "aria-hidden": "true" }, word));
 }
 
 customElements.define("parley-call", CallView);

@@ -80,7 +80,8 @@ class ChatPage extends View {
     const { view, key } = this.#wanted();
     if (key === this.#shown) return;
     this.#shown = key;
-    this.#main.className = `view-${key.split(":")[0]}`;
+    this.dataset.view = key.split(":")[0];
+    this.#main.className = `view-${this.dataset.view}`;
     const next = view();
     if (!Array.isArray(next) || this.#main.firstElementChild !== this.#list) return fill(this.#main, next);
     while (this.#list.nextSibling) this.#list.nextSibling.remove();

@@ -5,7 +5,7 @@ import { moment, number, t } from "./strings.js";
 
 /** The first page of `parley dev`: what this is, the seats to take, and the machine at work. */
 
-/** @typedef {{ connections: number, messages_per_s: number, rooms: number, recordings: number, last_head?: string | { head: string, time?: string } }} Status */
+/** @typedef {{ connections: number, messages_per_s: number, rooms: number, recordings: number, last_head?: { hash: string, time: string } }} Status */
 
 const statusEvery = 2000;
 const demoSeats = /** @type {const} */ (["recruiter", "candidate"]);
@@ -43,7 +43,7 @@ class HomePage extends View {
       skipLink("main"),
       h("header", { class: "bar" }, brand(), h("span", { class: "spring" }), languageSwitch()),
       h("main", { id: "main", tabindex: -1, class: "home-main" },
-        h("section", { class: "hero" }, h("h1", {}, t("home.sentence"))),
+        h("section", { class: "hero" }, h("h1", {}, h("span", {}, t("home.sentence.meet")), " ", h("span", {}, t("home.sentence.keep")))),
         h("section", { class: "seats-section" },
           h("h2", {}, t("home.try")), h("p", { class: "muted" }, t("home.try.hint")), this.#seatTrouble,
           h("ul", { class: "seats" }, demoSeats.map((seat) => this.#seat(seat)))),
@@ -84,11 +84,7 @@ function figure(name, value, kind = "") {
 
 /** @param {Status["last_head"]} last */
 function headWords(last) {
-  if (!last) return t("home.status.head.none");
-  const head = typeof last === "string" ? last : last.head;
-  if (!head) return t("home.status.head.none");
-  const time = typeof last === "string" || !last.time ? "" : ` · ${moment(new Date(last.time))}`;
-  return `${head.slice(0, 12)}…${time}`;
+  return last ? `${last.hash.slice(0, 12)}… · ${moment(new Date(last.time))}` : t("home.status.head.none");
 }
 
 customElements.define("parley-home", HomePage);

@@ -1,5 +1,5 @@
 import { client, go } from "./app.js";
-import { ParleyError, Player } from "../client/index.js";
+import { ParleyError, Player, Timeline } from "../client/index.js";
 import { View, fill, h, icon, refill } from "./dom.js";
 import { lang, moment, t, tOr, timer } from "./strings.js";
 
@@ -65,7 +65,7 @@ export class PlayView extends View {
     const at = this.#player?.time ?? 0;
     this.#player?.close();
     this.#player = null;
-    const empty = !this.#set?.parts?.some((p) => p.sides?.length);
+    const empty = !this.#set || new Timeline(this.#set).parts.length === 0;
     fill(this, h("section", { class: "play", "data-testid": "play", "aria-labelledby": "play-title" },
       h("div", { class: "play-head" },
         h("button", { type: "button", class: "quiet back", "aria-label": t("app.back"), "data-testid": "play-close", onclick: () => go({ view: "chat", interview: "" }) }, icon("back")),
@@ -98,8 +98,8 @@ export class PlayView extends View {
 
   /** @param {RecordingSet} set */
   #start(set) {
-    const sides = [...new Set(set.parts.flatMap((p) => (p.sides ?? []).map((s) => s.user)))];
-    this.#videos = new Map(sides.map((user) => [user, h("video", { ".playsInline": true, preload: "auto", "data-testid": "play-video", "data-user": user })]));
+    const { sides } = new Timeline(set);
+    this.#videos = new Map(sides.map(({ user }) => [user, h("video", { ".playsInline": true, preload: "auto", "data-testid": "play-video", "data-user": user })]));
     this.#player = new Player({ recordings: client().recordings, interview: this.interview, set, elements: this.#videos });
     this.#player.on("change", () => this.#update(), { signal: this.signal });
     this.#player.on("time", () => this.#tick(), { signal: this.signal });
@@ -131,7 +131,7 @@ export class PlayView extends View {
   #line() {
     const { timeline } = /** @type {Player} */ (this.#player);
     const lanes = timeline.sides.map(({ user, name }) => h("div", { class: "lane", title: name },
-      timeline.parts.map((p) => span("held", p.from, p.info.sides.some((s) => s.user === user) ? p.to : p.from, timeline.duration)),
+      timeline.parts.map((p) => span("held", p.from, p.info.sides.some((s) => s.user === user && s.url) ? p.to : p.from, timeline.duration)),
       timeline.gaps.filter((g) => g.user === user || g.user === "").map((g) => span("gap", g.from, g.to, timeline.duration, gapWords(g, timeline)))));
     return h("div", { class: "time-line" }, h("div", { class: "lanes", "aria-hidden": "true" }, lanes, this.#head), this.#range);
   }

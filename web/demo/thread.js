@@ -90,7 +90,7 @@ export class Thread extends View {
   #discloseButton() {
     const c = this.conversation;
     if (c.self?.role !== "candidate") return null;
-    if (c.disclosed) return h("span", { class: "pill", "data-testid": "disclosed" }, icon("check"), t("disclose.done"));
+    if (c.disclosed) return h("span", { class: "pill", "data-testid": "disclosed" }, icon("check"), h("span", {}, t("disclose.done")));
     return h("button", { type: "button", class: "plain", "data-testid": "disclose", onclick: () => void this.#disclose() }, icon("eye"), h("span", {}, t("disclose.action")));
   }
 
