@@ -27,7 +27,7 @@ type Config struct {
 	AdminAnywhere bool     `group:"Access" help:"Let --admin be an address beyond loopback: whoever reaches it reads profiles and metrics."`
 	Origin        []string `placeholder:"URL" group:"Access" help:"Web origins besides the server's own whose pages may connect (https://jobs.example.com)."`
 
-	JWKSURL   string        `placeholder:"URL" group:"Tokens" help:"Where the platform publishes its public keys (EdDSA, ES256, RS256). Whoever controls it can sign in as anybody."`
+	JWKSURL   string        `name:"jwks-url" placeholder:"URL" group:"Tokens" help:"Where the platform publishes its public keys (EdDSA, ES256, RS256). Whoever controls it can sign in as anybody."`
 	APIKey    string        `placeholder:"ID" group:"Tokens" help:"Key id of tokens signed with --api-secret (HS256), for small set-ups."`
 	APISecret secret        `placeholder:"SECRET" group:"Tokens" help:"Secret of --api-key, at least 32 bytes. Better in the environment or the file than on the command line, where other users of the machine see it."`
 	Issuer    string        `placeholder:"ISS" group:"Tokens" help:"Required iss of tokens; empty accepts any that the keys signed."`

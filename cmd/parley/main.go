@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -30,13 +31,17 @@ type streams struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// A second signal ends the program at once: after the first one the default action is back.
-	context.AfterFunc(ctx, stop)
+	// After the first signal the default action comes back, so that another one ends the program at once; not
+	// immediately, because supervisors and shells send the first one twice.
+	context.AfterFunc(ctx, func() { time.AfterFunc(impatience, stop) })
 	if err := run(ctx, os.Args[1:], streams{os.Stdout, os.Stderr}); err != nil {
 		fmt.Fprintln(os.Stderr, "parley:", err)
 		os.Exit(exitCode(err))
 	}
 }
+
+// impatience is from when on a second signal is meant as one.
+const impatience = 2 * time.Second
 
 // errUsage marks what the caller can mend by other arguments: exit code 2.
 var errUsage = errors.New("see parley --help")

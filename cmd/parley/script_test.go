@@ -36,14 +36,14 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"up": up, "kill": kill, "stop": stop, "clean": clean, "certificate": certificate,
+			"up": up, "crash": crash, "stop": stop, "clean": clean, "certificate": certificate,
 			"await": await,
 		},
 	})
 }
 
-// server is a server that a script has started.
-type server struct {
+// process is a server that a script has started.
+type process struct {
 	cmd    *exec.Cmd
 	ended  chan struct{}
 	err    error // once ended
@@ -55,7 +55,7 @@ const startTime = 60 * time.Second
 
 var (
 	serversMu sync.Mutex
-	servers   = map[string]*server{} // by script and name
+	servers   = map[string]*process{} // by script and name
 )
 
 // up starts a server: `up NAME parley dev --json …` or `up NAME parley serve …`. A dev server's line of JSON is kept as NAME.json and
@@ -69,7 +69,7 @@ func up(ts *testscript.TestScript, _ bool, args []string) {
 	log, err := os.OpenFile(ts.MkAbs(name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	ts.Check(err)
 	before := len(ts.ReadFile(name + ".log"))
-	s := &server{cmd: exec.Command(filepath.Join(binaries(ts), args[1]), args[2:]...), ended: make(chan struct{})}
+	s := &process{cmd: exec.Command(filepath.Join(binaries(ts), args[1]), args[2:]...), ended: make(chan struct{})}
 	s.cmd.Env = append(os.Environ(), "HOME="+ts.MkAbs("."), "PATH="+ts.Getenv("PATH"))
 	s.cmd.Dir, s.cmd.Stderr = ts.MkAbs("."), log
 	out, err := s.cmd.StdoutPipe()
@@ -109,7 +109,7 @@ func binaries(ts *testscript.TestScript) string {
 	return ""
 }
 
-func (s *server) awaitDev(ts *testscript.TestScript, name string, first <-chan string) {
+func (s *process) awaitDev(ts *testscript.TestScript, name string, first <-chan string) {
 	select {
 	case line := <-first:
 		if line == "" {
@@ -134,7 +134,7 @@ func (s *server) awaitDev(ts *testscript.TestScript, name string, first <-chan s
 }
 
 // awaitLog polls the log for the line that says ready.
-func (s *server) awaitLog(ts *testscript.TestScript, name string, before int) {
+func (s *process) awaitLog(ts *testscript.TestScript, name string, before int) {
 	poll := time.NewTicker(20 * time.Millisecond)
 	defer poll.Stop()
 	deadline := time.After(startTime)
@@ -158,14 +158,14 @@ func (s *server) awaitLog(ts *testscript.TestScript, name string, before int) {
 }
 
 // end sends a signal and waits.
-func (s *server) end(sig syscall.Signal) {
+func (s *process) end(sig syscall.Signal) {
 	_ = s.cmd.Process.Signal(sig) // it may be gone
 	<-s.ended
 }
 
-func find(ts *testscript.TestScript, args []string) *server {
+func find(ts *testscript.TestScript, args []string) *process {
 	if len(args) != 1 {
-		ts.Fatalf("usage: kill|stop NAME")
+		ts.Fatalf("usage: crash|stop NAME")
 	}
 	serversMu.Lock()
 	defer serversMu.Unlock()
@@ -176,8 +176,8 @@ func find(ts *testscript.TestScript, args []string) *server {
 	return s
 }
 
-// kill is kill -9.
-func kill(ts *testscript.TestScript, _ bool, args []string) { find(ts, args).end(syscall.SIGKILL) }
+// crash is kill -9.
+func crash(ts *testscript.TestScript, _ bool, args []string) { find(ts, args).end(syscall.SIGKILL) }
 
 // stop asks the server to end and wants it to end well.
 func stop(ts *testscript.TestScript, _ bool, args []string) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 
 	"parley/internal/identity"
@@ -59,7 +60,7 @@ func (c *Config) server(io streams) (server.Config, error) {
 		return server.Config{}, &wrong{"data", err.Error(), "name a folder that this user may write"}
 	}
 	cfg := server.Config{
-		HTTP: c.HTTP, Admin: c.Admin, UDP: udp.AddrPort(), UDPWorkers: c.UDPWorkers, Public: c.PublicIP,
+		HTTP: c.HTTP, Admin: c.Admin, UDP: everywhere(udp), UDPWorkers: c.UDPWorkers, Public: c.PublicIP,
 		Data:        c.Data,
 		TLS:         server.TLS{CertFile: c.TLSCert, KeyFile: c.TLSKey, Domains: c.ACMEDomain, Email: c.ACMEEmail},
 		BehindProxy: c.BehindProxy, Origins: c.Origin,
@@ -72,6 +73,15 @@ func (c *Config) server(io streams) (server.Config, error) {
 		cfg.Tokens.Keys = map[string][]byte{c.APIKey: []byte(c.APISecret)}
 	}
 	return cfg, nil
+}
+
+// everywhere is the address, on all IPv4 addresses of the machine when it names none.
+func everywhere(a *net.UDPAddr) netip.AddrPort {
+	if a.IP == nil {
+		return netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(a.Port))
+	}
+	p := a.AddrPort()
+	return netip.AddrPortFrom(p.Addr().Unmap(), p.Port())
 }
 
 func (c *Config) logger(io streams) *slog.Logger {
