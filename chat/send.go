@@ -30,7 +30,7 @@ func (s *Service) Send(ctx context.Context, p identity.Principal, d Draft) (Ack,
 }
 
 // Post appends an entry by the system, of type "interview" or "system". It is idempotent by d.CID, which must be the same
-// on every try; d.Conversation is not looked at.
+// on every try and not "opened" or "name_disclosed", which are taken; d.Conversation is not looked at.
 func (s *Service) Post(ctx context.Context, id ConversationID, d Draft) (Ack, error) {
 	d.Conversation = id
 	c, err := s.circle(ctx, id)

@@ -13,7 +13,7 @@ import (
 	"parley/internal/identity"
 	"parley/signal/wire"
 	"parley/storage/keys"
-	"parley/storage/keys/file"
+	"parley/storage/keys/keystest"
 )
 
 // Node is a running chat service with everything around it, for tests.
@@ -32,10 +32,7 @@ type Node struct {
 // Start runs a service over the store until the test ends. The configuration's Metrics are the node's own.
 func Start(t testing.TB, store chat.Store, hub *Hub, c chat.Config) *Node {
 	t.Helper()
-	vault, err := file.Open(t.TempDir(), file.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	vault := keystest.New()
 	n := &Node{Store: &Faults{Store: store}, Hub: hub, Vault: vault, Metrics: prometheus.NewRegistry(), t: t}
 	c.Metrics = n.Metrics
 	n.Service = chat.New(n.Store, vault, hub, c)
@@ -51,7 +48,7 @@ func Start(t testing.TB, store chat.Store, hub *Hub, c chat.Config) *Node {
 			t.Errorf("run: %v", err)
 		}
 	}
-	t.Cleanup(func() { n.Stop(); vault.Close() })
+	t.Cleanup(n.Stop)
 	return n
 }
 

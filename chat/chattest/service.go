@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"parley/chat"
@@ -223,28 +224,32 @@ func serviceGoneSender(t *testing.T, s chat.Store) {
 }
 
 func serviceStops(t *testing.T, s chat.Store) {
-	n := Start(t, s, &Hub{}, chat.Config{Lanes: 1})
+	const queue = 2*chat.MaxBatch + 1 // three batches, so that a lane which forgets its inbox is caught
+	n := Start(t, s, &Hub{}, chat.Config{Lanes: 1, Queue: queue})
 	id := n.NewConversation()
 	release := n.Store.Hold()
 	sent := []<-chan result{n.sendAsync(Ann, Text(t, id, "first"))}
 	Eventually(t, "the first is in its commit", func() bool { return len(n.Store.Batches()) == 1 })
-	for range 5 {
+	for range queue {
 		sent = append(sent, n.sendAsync(Rob, Text(t, id, "queued")))
 	}
-	Eventually(t, "all are queued", func() bool { return n.queued() == 5 })
+	Eventually(t, "the inbox is full", func() bool { return n.queued() == queue })
 	stopped := make(chan struct{})
 	go func() { n.Stop(); close(stopped) }()
+	Eventually(t, "nothing more is taken in", func() bool {
+		_, err := n.Send(t.Context(), Ann, Text(t, id, "late"))
+		checkUnavailable(t, err)
+		return strings.Contains(err.Error(), "going away")
+	})
 	release()
 	<-stopped
 	for i, r := range sent {
 		if got := <-r; got.err != nil {
-			t.Errorf("queued before the stop, %d: %v", i, got.err)
+			t.Fatalf("queued before the stop, %d: %v", i, got.err)
 		}
 	}
-	_, err := n.Send(t.Context(), Ann, Text(t, id, "late"))
-	checkUnavailable(t, err)
-	if log := n.Log(Ann, id); len(log) != 7 {
-		t.Errorf("%d entries, want 7", len(log))
+	if log := n.Log(Ann, id); len(log) != queue+2 {
+		t.Errorf("%d entries, want %d", len(log), queue+2)
 	}
 	if err := n.Run(t.Context()); err == nil {
 		t.Error("running again was accepted")
