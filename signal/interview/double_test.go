@@ -412,6 +412,7 @@ type world struct {
 	recorder *reels
 	sfu      *halls
 	config   interview.Config
+	clients  map[identity.UserID]*client // the latest of each user; see connect
 	stop     func()
 }
 
@@ -421,7 +422,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{diary: d, t: t, store: &interviewtest.Memory{}, consents: &privacytest.Memory{}, texts: policy.BuiltinTexts(),
 		chat: &talk{diary: d, posts: map[chat.ClientID]chat.Draft{}, members: map[chat.ConversationID][]chat.Member{
 			"c1": {{User: "zoe", Role: identity.Recruiter}, {User: "ann", Role: identity.Candidate}}}},
-		audit: &book{diary: d}, hub: &hub{}, recorder: &reels{diary: d}, sfu: &halls{diary: d}}
+		audit: &book{diary: d}, hub: &hub{}, clients: map[identity.UserID]*client{}, recorder: &reels{diary: d}, sfu: &halls{diary: d}}
 	return w
 }
 
