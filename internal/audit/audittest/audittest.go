@@ -30,7 +30,10 @@ func Store(t *testing.T, fresh func(t *testing.T) Opener) {
 		"AnEndedContextStoresNothing":   endedContext,
 		"OddTextsAndBytesAreKeptAsTold": oddTexts,
 	} {
-		t.Run(name, func(t *testing.T) { f(t, fresh(t)) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // the tests mostly wait for disks
+			f(t, fresh(t))
+		})
 	}
 }
 

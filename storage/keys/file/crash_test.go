@@ -30,6 +30,7 @@ func TestACreateThatFailedMayBeRepeated(t *testing.T) {
 	for fault, breakIt := range faults {
 		for _, restart := range []bool{false, true} {
 			t.Run(faultName(fault, restart), func(t *testing.T) {
+				t.Parallel()
 				dir := t.TempDir()
 				v := openTest(t, dir, Config{})
 				var early keys.Key
@@ -63,6 +64,7 @@ func TestADestroyThatFailedMayBeRepeated(t *testing.T) {
 	for fault, breakIt := range faults {
 		for _, restart := range []bool{false, true} {
 			t.Run(faultName(fault, restart), func(t *testing.T) {
+				t.Parallel()
 				dir := t.TempDir()
 				v := openTest(t, dir, Config{})
 				want, err := v.Create(t.Context(), "a")
@@ -93,6 +95,7 @@ func TestADestroyThatFailedMayBeRepeated(t *testing.T) {
 func TestAStartThatFailedMayBeRepeated(t *testing.T) {
 	for fault, breakIt := range faults {
 		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
 			dir := t.TempDir()
 			d := osDisk()
 			breakIt(&d)
@@ -112,6 +115,7 @@ func TestAStartThatWasKilledGoesOn(t *testing.T) {
 	made := []string{"root.key", "check", "signing.key"}
 	for i := range made {
 		t.Run("before "+made[i], func(t *testing.T) {
+			t.Parallel()
 			dir := t.TempDir()
 			openTest(t, dir, Config{}).Close()
 			for _, name := range made[i:] {

@@ -127,6 +127,9 @@ func (v *Vault) makeFolders() error {
 	if err := os.Mkdir(v.tmp(), 0o700); err != nil {
 		return err
 	}
+	if v.has("signing.key") { // the last thing that a first start makes
+		return nil
+	}
 	for i := range 256 {
 		err := os.Mkdir(filepath.Join(v.dir, "keys", fmt.Sprintf("%02x", i)), 0o700)
 		if err != nil && !errors.Is(err, os.ErrExist) {

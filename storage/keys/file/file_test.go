@@ -137,13 +137,11 @@ func TestARootKeyThatDoesNotFitIsNamed(t *testing.T) {
 }
 
 func TestOneFlippedBitIsFound(t *testing.T) {
-	dir := t.TempDir()
-	v := openTest(t, dir, Config{})
+	v := openTest(t, t.TempDir(), Config{})
 	if _, err := v.Create(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
 	path := v.path(v.wrap.hash("a"))
-	v.Close()
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -152,11 +150,10 @@ func TestOneFlippedBitIsFound(t *testing.T) {
 		changed := bytes.Clone(whole)
 		changed[i] ^= 0x01
 		os.WriteFile(path, changed, 0o600)
-		v := openTest(t, dir, Config{})
+		v.cache.clear()
 		if _, err := v.Open(t.Context(), "a"); !errors.Is(err, errDamaged) {
 			t.Fatalf("byte %d: %v, want %v", i, err, errDamaged)
 		}
-		v.Close()
 	}
 }
 

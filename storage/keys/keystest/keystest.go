@@ -36,7 +36,10 @@ func Vault(t *testing.T, fresh func(t *testing.T) Opener) {
 		"OnlyDomainsAreSigned":            onlyDomainsAreSigned,
 		"KeysNeverPrint":                  keysNeverPrint,
 	} {
-		t.Run(name, func(t *testing.T) { f(t, fresh(t)) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // the tests mostly wait for disks
+			f(t, fresh(t))
+		})
 	}
 }
 

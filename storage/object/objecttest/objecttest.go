@@ -44,7 +44,10 @@ func Bucket(t *testing.T, fresh func(t *testing.T) Opener) {
 		"PutsAndDeletesMayMeet":          putsAndDeletesMayMeet,
 		"AnEndedContextIsRespected":      anEndedContextIsRespected,
 	} {
-		t.Run(name, func(t *testing.T) { f(t, fresh(t)) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // the tests mostly wait for disks
+			f(t, fresh(t))
+		})
 	}
 }
 
