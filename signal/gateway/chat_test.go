@@ -16,7 +16,7 @@ import (
 )
 
 func TestAMessageIsPushedToBothSidesOnce(t *testing.T) {
-	n := start(t)
+	n := start(t, onSQLite)
 	id := n.open()
 	a, fromA := n.join(ann, client.Options{})
 	_, fromR := n.join(rob, client.Options{})
@@ -86,7 +86,7 @@ func TestReadGivesPagesAndRefusesStrangers(t *testing.T) {
 }
 
 func TestResumeAfterKilledConnectionsMissesNothing(t *testing.T) {
-	n := start(t)
+	n := start(t, onSQLite)
 	id := n.open()
 	var h chattest.History
 	see := func(device string) func(wire.Body) {
@@ -102,7 +102,7 @@ func TestResumeAfterKilledConnectionsMissesNothing(t *testing.T) {
 	for name, p := range map[string]identity.Principal{"a1": ann, "a2": ann, "r1": rob} {
 		sessions[name], _ = n.join(p, client.Options{Resume: from, Push: see(name)})
 	}
-	const each = 60
+	const each = 40
 	var writers, breakers sync.WaitGroup
 	for _, name := range []string{"a1", "r1"} {
 		writers.Go(func() {
@@ -139,7 +139,7 @@ func TestResumeAfterKilledConnectionsMissesNothing(t *testing.T) {
 }
 
 func breakAgainAndAgain(sessions map[string]*client.Session, stop chan struct{}) {
-	tick := time.NewTicker(15 * time.Millisecond)
+	tick := time.NewTicker(40 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		for _, s := range sessions { // in random order
@@ -168,7 +168,7 @@ func (n *node) log(id string) (all []wire.Entry) {
 }
 
 func TestResumeSendsTheGapBeforeAnythingLive(t *testing.T) {
-	n := start(t)
+	n := start(t, onSQLite)
 	id := n.open()
 	n.say(rob, id, texts(300)...)
 	r, w := n.signIn(ann, map[string]uint64{id: 40})

@@ -40,12 +40,13 @@ const kid = "test"
 
 var secret = []byte("a secret of at least thirty-two bytes")
 
-// node is a gateway over a real chat service on SQLite.
+// node is a gateway over a real chat service, whose store forgets unless onSQLite is asked for.
 type node struct {
 	*gateway.Gateway
 	t       testing.TB
 	cfg     gateway.Config
-	db      *db.DB
+	db      *db.DB // nil unless onSQLite
+	store   chat.Store
 	chat    *chat.Service
 	bus     *lossy
 	metrics *prometheus.Registry
@@ -55,6 +56,16 @@ type node struct {
 }
 
 type option func(*node)
+
+// onSQLite keeps conversations and revocations in a database.
+func onSQLite(n *node) {
+	d, err := db.OpenSQLite(n.t.Context(), filepath.Join(n.t.TempDir(), "parley.db"))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.t.Cleanup(func() { d.Close() })
+	n.db, n.store, n.cfg.Revocations = d, d.Chat(), d.Revocations()
+}
 
 func limits(l gateway.Limits) option { return func(n *node) { n.cfg.Limits = l } }
 
@@ -66,25 +77,20 @@ func overPipes(n *node) { n.pipes = newPipes() }
 // start runs a node until the test ends.
 func start(t testing.TB, opts ...option) *node {
 	t.Helper()
-	d, err := db.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "parley.db"))
-	if err != nil {
-		t.Fatal(err)
+	n := &node{
+		t: t, store: &chattest.Memory{}, bus: &lossy{Bus: local.New(local.Config{})}, metrics: prometheus.NewRegistry(), logs: &logs{},
 	}
-	t.Cleanup(func() { d.Close() })
-	n := &node{t: t, db: d, bus: &lossy{Bus: local.New(local.Config{})}, metrics: prometheus.NewRegistry(), logs: &logs{}}
 	log := slog.New(slog.NewJSONHandler(n.logs, nil))
-	n.chat = chat.New(d.Chat(), keystest.New(), gateway.NewHub(n.bus, log), chat.Config{Log: log})
-	verifier, err := identity.NewVerifier(identity.VerifierConfig{Keys: map[string][]byte{kid: secret}, Revocations: d.Revocations(), Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	n.cfg = gateway.Config{
-		Verifier: verifier, Chat: withHeads{n.chat}, Bus: n.bus, Node: "n1", Texts: policy.BuiltinTexts(),
-		Revocations: d.Revocations(), Log: log, Metrics: n.metrics,
-	}
+	n.cfg = gateway.Config{Bus: n.bus, Node: "n1", Texts: policy.BuiltinTexts(), Log: log, Metrics: n.metrics}
 	for _, o := range opts {
 		o(n)
 	}
+	n.chat = chat.New(n.store, keystest.New(), gateway.NewHub(n.bus, log), chat.Config{Log: log})
+	verifier, err := identity.NewVerifier(identity.VerifierConfig{Keys: map[string][]byte{kid: secret}, Revocations: n.cfg.Revocations, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.cfg.Verifier, n.cfg.Chat = verifier, withHeads{n.chat}
 	n.Gateway = gateway.New(n.cfg)
 	n.run(n.chat.Run)
 	n.run(n.Gateway.Run)
@@ -241,7 +247,7 @@ func (n *node) join(p identity.Principal, o client.Options) (*client.Session, *i
 	if o.Push == nil {
 		o.Push = in.push
 	}
-	o.HTTP, o.Delay = n.http(), 10*time.Millisecond
+	o.HTTP, o.Delay, o.MaxDelay = n.http(), 5*time.Millisecond, 40*time.Millisecond
 	s, err := client.Dial(n.t.Context(), n.url, token(n.t, p, time.Hour), o)
 	if err != nil {
 		n.t.Fatal(err)

@@ -228,9 +228,10 @@ func (s *session) end(err error) {
 		s.conn.CloseNow()
 		return
 	}
-	if e.last != nil && s.send("", e.last) == nil {
-		s.flushWithin(farewell)
+	if e.last != nil {
+		s.send("", e.last)
 	}
+	s.flushWithin(farewell)
 	wait := farewell
 	if e.code == wire.CloseFlood {
 		wait = floodGrace
