@@ -101,7 +101,7 @@ func (s *Service) members(ctx context.Context, st Standing) ([]Member, error) {
 func (m Member) wire(viewer identity.UserID) wire.Member {
 	name, masked := m.NameFor(viewer)
 	return wire.Member{
-		User: string(m.User), Role: string(m.Role), Name: name, Masked: masked, Company: m.Company,
-		Delivered: m.Delivered, Read: m.Read,
+		User: string(m.User), Role: string(m.Role), Name: name, Masked: masked, Disclosed: m.Disclosed,
+		Company: m.Company, Delivered: m.Delivered, Read: m.Read,
 	}
 }

@@ -46,6 +46,11 @@ func TestNamesAreMaskedUntilTheyAreDisclosed(t *testing.T) {
 				t.Errorf("%s, %s sees %s as %v, want %v", when, viewer.Role, m.Role, got, want[identity.UserID(m.User)])
 			}
 		}
+		for _, m := range members {
+			if want := strings.HasPrefix(when, "after") && m.User == string(ann.User); m.Disclosed != want {
+				t.Errorf("%s, %s sees %s as disclosed %v, want %v", when, viewer.Role, m.Role, m.Disclosed, want)
+			}
+		}
 		if len(members) != 3 {
 			t.Errorf("%s, %s sees %d members, want 3", when, viewer.Role, len(members))
 		}

@@ -31,7 +31,7 @@ type device struct {
 	have  map[chat.ConversationID]chat.Seq
 }
 
-const stormSends = 120 // a sender
+const stormSends = 60 // a sender
 
 func serviceStorm(t *testing.T, s chat.Store) {
 	seed := uint64(time.Now().UnixNano())
