@@ -33,6 +33,8 @@ type Store interface {
 	Read(ctx context.Context, id ConversationID, r Range) ([]Entry, Seq, error)
 	// List returns the user's conversations, last active first, at most limit.
 	List(ctx context.Context, user identity.UserID, limit int) ([]Standing, error)
+	// Heads returns the heads of the conversations in which the user has the role, last active first, at most limit.
+	Heads(ctx context.Context, user identity.UserID, role identity.Role, limit int) (map[ConversationID]Seq, error)
 	// Load returns one conversation; Unread is the user's. ErrUnknown. It says nothing about whether the user may see it.
 	Load(ctx context.Context, id ConversationID, user identity.UserID) (Standing, error)
 }

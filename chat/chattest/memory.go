@@ -3,6 +3,7 @@ package chattest
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -208,6 +209,19 @@ func (m *Memory) List(ctx context.Context, user identity.UserID, limit int) ([]c
 		return -slices.Compare([]byte(a.ID), []byte(b.ID))
 	})
 	return list[:min(limit, len(list))], ctx.Err()
+}
+
+// Heads implements [chat.Store].
+func (m *Memory) Heads(ctx context.Context, user identity.UserID, role identity.Role, limit int) (map[chat.ConversationID]chat.Seq, error) {
+	list, err := m.List(ctx, user, math.MaxInt)
+	list = slices.DeleteFunc(list, func(st chat.Standing) bool {
+		return !slices.ContainsFunc(st.Seats, func(t chat.Seat) bool { return t.User == user && t.Role == role })
+	})
+	heads := map[chat.ConversationID]chat.Seq{}
+	for _, st := range list[:min(limit, len(list))] {
+		heads[st.ID] = st.Head
+	}
+	return heads, err
 }
 
 // Load implements [chat.Store].

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -37,6 +38,7 @@ func Store(t *testing.T, open func(t *testing.T) chat.Store) {
 		{"pages are ascending and gap-free from either end", storePages},
 		{"a page ends at its bytes", storePageBytes},
 		{"lists give heads, cursors, last entries and unread", storeLists},
+		{"heads are those of the conversations of one role", storeHeads},
 		{"unread counts what others said and stops at its limit", storeUnread},
 		{"a disclosure is in the transaction of its entry", storeDiscloses},
 		{"a cancelled append can be repeated", storeCancelled},
@@ -483,5 +485,26 @@ func storeConcurrent(t *testing.T, s chat.Store) {
 	}
 	if want := writers*batches*size + len(rooms); total != want {
 		t.Errorf("%d entries, want %d", total, want)
+	}
+}
+
+func storeHeads(t *testing.T, s chat.Store) {
+	one, two := mustOpen(t, s, "k1", 1), mustOpen(t, s, "k2", 2)
+	if _, err := s.Append(t.Context(), chat.Batch{Rows: []chat.Row{{Conversation: one, Sender: ann, CID: "c1", Time: at(3), Type: chat.TypeText, Sealed: []byte("x")}}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		role  identity.Role
+		limit int
+		want  map[chat.ConversationID]chat.Seq
+	}{
+		{identity.Candidate, 10, map[chat.ConversationID]chat.Seq{one: 2, two: 1}},
+		{identity.Candidate, 1, map[chat.ConversationID]chat.Seq{one: 2}},
+		{identity.Recruiter, 10, map[chat.ConversationID]chat.Seq{}},
+	} {
+		got, err := s.Heads(t.Context(), ann, c.role, c.limit)
+		if err != nil || !maps.Equal(got, c.want) {
+			t.Errorf("heads of a %s, at most %d: %v, %v; want %v", c.role, c.limit, got, err, c.want)
+		}
 	}
 }

@@ -93,6 +93,36 @@ func (c *Chat) List(ctx context.Context, user identity.UserID, limit int) ([]cha
 	return list, nil
 }
 
+// Heads implements [chat.Store].
+func (c *Chat) Heads(ctx context.Context, user identity.UserID, role identity.Role, limit int) (map[chat.ConversationID]chat.Seq, error) {
+	heads, err := c.heads(ctx, `SELECT c.id, c.head FROM chat_members m
+		JOIN chat_conversations c ON c.id = m.conversation
+		JOIN chat_entries e ON e.conversation = c.id AND e.seq = c.head
+		WHERE m.user_id = $1 AND m.role = $2 ORDER BY e.time_us DESC, c.id DESC LIMIT $3`, user, role, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read heads: %w", err)
+	}
+	return heads, nil
+}
+
+func (c *Chat) heads(ctx context.Context, query string, args ...any) (map[chat.ConversationID]chat.Seq, error) {
+	rows, err := c.db.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	heads := map[chat.ConversationID]chat.Seq{}
+	for rows.Next() {
+		var id chat.ConversationID
+		var top chat.Seq
+		if err := rows.Scan(&id, &top); err != nil {
+			return nil, err
+		}
+		heads[id] = top
+	}
+	return heads, rows.Err()
+}
+
 // Load implements [chat.Store].
 func (c *Chat) Load(ctx context.Context, id chat.ConversationID, user identity.UserID) (chat.Standing, error) {
 	seats, err := c.seats(ctx, seatQuery+` WHERE conversation = $1 ORDER BY place`, id)
