@@ -90,7 +90,7 @@ func start(t testing.TB, opts ...option) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.cfg.Verifier, n.cfg.Chat = verifier, withHeads{n.chat}
+	n.cfg.Verifier, n.cfg.Chat = verifier, n.chat
 	n.Gateway = gateway.New(n.cfg)
 	n.run(n.chat.Run)
 	n.run(n.Gateway.Run)
