@@ -29,10 +29,10 @@ func withNotices(t *testing.T, material bool) *policy.Texts {
 func TestNoMediaBeforeConsent(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		id := w.open()
-		_, err := w.Join(t.Context(), candidate, id, newClient("d").Seat)
+		_, err := w.Join(t.Context(), candidate, id, newBrowser("d").Seat)
 		refused(t, "join unasked", err, policy.ErrConsentNeeded)
 		w.agree(recruiter, id)
-		_, err = w.Join(t.Context(), candidate, id, newClient("d").Seat)
+		_, err = w.Join(t.Context(), candidate, id, newBrowser("d").Seat)
 		refused(t, "join on the other's consent", err, policy.ErrConsentNeeded)
 		if w.count("recording starts") != 0 || w.count("room opens") != 0 {
 			t.Errorf("media before consent: %v", w.diary.read())
@@ -62,7 +62,7 @@ func TestConsentIsToTheNoticeInForce(t *testing.T) {
 				err = w.Consent(t.Context(), recruiter, wire.InterviewConsent{Interview: string(id), Version: version})
 				refused(t, "no to "+version, err, policy.ErrTextVersion)
 			}
-			_, err := w.Join(t.Context(), candidate, id, newClient("d").Seat)
+			_, err := w.Join(t.Context(), candidate, id, newBrowser("d").Seat)
 			if material {
 				refused(t, "join on an outdated consent", err, policy.ErrConsentNeeded)
 			} else if err != nil {
@@ -113,7 +113,7 @@ func TestDecliningEndsTheInterviewAndNothingElse(t *testing.T) {
 		w.agree(recruiter, w.open()) // the next one can be opened: chat stays
 		err := w.Consent(t.Context(), recruiter, wire.InterviewConsent{Interview: string(id), Version: notice, Agree: true})
 		refused(t, "consent after the end", err, policy.ErrGone)
-		_, err = w.Join(t.Context(), recruiter, id, newClient("d").Seat)
+		_, err = w.Join(t.Context(), recruiter, id, newBrowser("d").Seat)
 		refused(t, "join after the end", err, policy.ErrGone)
 	})
 }
@@ -202,7 +202,7 @@ func TestWithdrawalDoesNotWaitForABusyOwner(t *testing.T) {
 		w.enter(recruiter, id)
 		w.agree(candidate, id)
 		w.chat.stuck = make(chan struct{}) // going live hangs on the conversation
-		go w.Join(t.Context(), candidate, id, newClient("d").Seat)
+		go w.Join(t.Context(), candidate, id, newBrowser("d").Seat)
 		synctest.Wait()
 		p := w.peer("zoe")
 		go w.Withdraw(t.Context(), candidate, id)

@@ -412,7 +412,7 @@ type world struct {
 	recorder *reels
 	sfu      *halls
 	config   interview.Config
-	clients  map[identity.UserID]*client // the latest of each user; see connect
+	clients  map[identity.UserID]*browser // the latest of each user; see connect
 	stop     func()
 }
 
@@ -422,7 +422,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{diary: d, t: t, store: &interviewtest.Memory{}, consents: &privacytest.Memory{}, texts: policy.BuiltinTexts(),
 		chat: &talk{diary: d, posts: map[chat.ClientID]chat.Draft{}, members: map[chat.ConversationID][]chat.Member{
 			"c1": {{User: "zoe", Role: identity.Recruiter}, {User: "ann", Role: identity.Candidate}}}},
-		audit: &book{diary: d}, hub: &hub{}, clients: map[identity.UserID]*client{}, recorder: &reels{diary: d}, sfu: &halls{diary: d}}
+		audit: &book{diary: d}, hub: &hub{}, clients: map[identity.UserID]*browser{}, recorder: &reels{diary: d}, sfu: &halls{diary: d}}
 	return w
 }
 
@@ -498,51 +498,51 @@ func refused(t *testing.T, what string, err error, want *policy.Refusal) {
 	}
 }
 
-// client is what one connection got.
-type client struct {
+// browser is what one connection got.
+type browser struct {
 	interview.Seat
 	mu   sync.Mutex
 	got  []wire.Body
 	lost []string
 }
 
-func newClient(device string) *client {
-	c := &client{}
+func newBrowser(device string) *browser {
+	c := &browser{}
 	c.Seat = interview.Seat{ID: uuid.NewString(), Device: device,
 		Send: func(b wire.Body) { c.mu.Lock(); c.got = append(c.got, b); c.mu.Unlock() },
 		Lost: func(r string) { c.mu.Lock(); c.lost = append(c.lost, r); c.mu.Unlock() }}
 	return c
 }
 
-func (c *client) losses() []string {
+func (c *browser) losses() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.lost)
 }
 
-func (c *client) frames() []wire.Body {
+func (c *browser) frames() []wire.Body {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.got)
 }
 
 // enter agrees and joins.
-func (w *world) enter(p identity.Principal, id interview.ID) *client {
+func (w *world) enter(p identity.Principal, id interview.ID) *browser {
 	w.t.Helper()
 	w.agree(p, id)
 	return w.rejoin(p, id)
 }
 
-func (w *world) rejoin(p identity.Principal, id interview.ID) *client {
+func (w *world) rejoin(p identity.Principal, id interview.ID) *browser {
 	w.t.Helper()
-	c := newClient("device of " + string(p.User))
+	c := newBrowser("device of " + string(p.User))
 	_, err := w.Join(w.t.Context(), p, id, c.Seat)
 	w.must(err)
 	return c
 }
 
 // live brings both in.
-func (w *world) live() (id interview.ID, zoe, ann *client) {
+func (w *world) live() (id interview.ID, zoe, ann *browser) {
 	w.t.Helper()
 	id = w.open()
 	zoe, ann = w.enter(recruiter, id), w.enter(candidate, id)

@@ -124,13 +124,13 @@ func TestALostConnectionIsHeldAndTakenBack(t *testing.T) {
 			t.Errorf("seen as %+v", got)
 		}
 		time.Sleep(29 * time.Second)
-		other := newClient("another device")
+		other := newBrowser("another device")
 		_, err := w.Resume(t.Context(), candidate, id, other.Seat)
 		refused(t, "resume by another device", err, policy.ErrConflict)
-		nameless := newClient("")
+		nameless := newBrowser("")
 		_, err = w.Resume(t.Context(), candidate, id, nameless.Seat)
 		refused(t, "resume by a device without a name", err, policy.ErrConflict)
-		back := newClient(ann.Device)
+		back := newBrowser(ann.Device)
 		if _, err := w.Resume(t.Context(), candidate, id, back.Seat); err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +145,7 @@ func TestALostConnectionIsHeldAndTakenBack(t *testing.T) {
 		if len(back.frames()) != 1 || len(ann.frames()) != 0 {
 			t.Error("frames go to the wrong connection")
 		}
-		_, err = w.Resume(t.Context(), candidate, id, newClient(ann.Device).Seat)
+		_, err = w.Resume(t.Context(), candidate, id, newBrowser(ann.Device).Seat)
 		refused(t, "resume of a seat that is not away", err, policy.ErrConflict)
 	})
 }
@@ -162,7 +162,7 @@ func TestALostConnectionIsGivenUpAfterAWhile(t *testing.T) {
 		if got := w.recorder.last(t).sink(t, "ann").gaps(); !slices.Equal(got, []media.GapReason{media.Disconnected}) {
 			t.Errorf("gaps %v", got)
 		}
-		_, err := w.Resume(t.Context(), candidate, id, newClient(ann.Device).Seat)
+		_, err := w.Resume(t.Context(), candidate, id, newBrowser(ann.Device).Seat)
 		refused(t, "resume after 31 s", err, policy.ErrConflict)
 		time.Sleep(5 * time.Minute) // one is still in
 		w.rejoin(candidate, id)
@@ -222,14 +222,14 @@ func TestWhatIsNotRecordedIsNotHeld(t *testing.T) {
 		id := w.open()
 		w.agree(recruiter, id)
 		w.recorder.fail = errors.New("no room on the disk")
-		_, err := w.Join(t.Context(), recruiter, id, newClient("d").Seat)
+		_, err := w.Join(t.Context(), recruiter, id, newBrowser("d").Seat)
 		refused(t, "join without a recording", err, policy.ErrUnavailable)
 		if w.count("room opens") != 0 {
 			t.Error("a room without a recording")
 		}
 		w.recorder.fail = nil
 		w.sfu.fail = errors.New("no port")
-		if _, err := w.Join(t.Context(), recruiter, id, newClient("d").Seat); !errors.Is(err, w.sfu.fail) {
+		if _, err := w.Join(t.Context(), recruiter, id, newBrowser("d").Seat); !errors.Is(err, w.sfu.fail) {
 			t.Errorf("join without a room: %v", err)
 		}
 		synctest.Wait()
@@ -263,7 +263,7 @@ func TestARevokedParticipantIsOutAtOnce(t *testing.T) {
 			t.Errorf("the other side lost its seat as %v", ann.losses())
 		}
 		w.ended(id, interview.Revoked)
-		_, err := w.Join(t.Context(), recruiter, id, newClient("d").Seat)
+		_, err := w.Join(t.Context(), recruiter, id, newBrowser("d").Seat)
 		refused(t, "join after it", err, policy.ErrGone)
 	})
 }
@@ -284,7 +284,7 @@ func TestARevokedTokenDoesNotGetBackIn(t *testing.T) {
 		if v := w.view(candidate, id); v.State == "ended" || side(t, v, "zoe").Present {
 			t.Fatalf("state %q, zoe present %v; others can go on", v.State, side(t, v, "zoe").Present)
 		}
-		_, err := w.Join(t.Context(), old, id, newClient("d").Seat)
+		_, err := w.Join(t.Context(), old, id, newBrowser("d").Seat)
 		refused(t, "join with a token from before", err, policy.ErrRevoked)
 		time.Sleep(time.Second)
 		fresh := recruiter
@@ -388,7 +388,7 @@ func TestRoomsOfANodeAreBounded(t *testing.T) {
 		second := interview.ID(v.ID)
 		w.enter(recruiter, first)
 		w.agree(recruiter, second)
-		_, err = w.Join(t.Context(), recruiter, second, newClient("d").Seat)
+		_, err = w.Join(t.Context(), recruiter, second, newBrowser("d").Seat)
 		refused(t, "join beyond the bound", err, policy.ErrUnavailable)
 		w.must(w.End(t.Context(), recruiter, first))
 		w.rejoin(recruiter, second)

@@ -80,9 +80,9 @@ func TestNobodyLearnsOfAnInterviewTheyAreNotInvitedTo(t *testing.T) {
 			for _, id := range []interview.ID{id, "01900000-0000-7000-8000-000000000001", ""} {
 				_, err := w.View(t.Context(), p, id)
 				refused(t, "view", err, policy.ErrNotFound)
-				_, err = w.Join(t.Context(), p, id, newClient("d").Seat)
+				_, err = w.Join(t.Context(), p, id, newBrowser("d").Seat)
 				refused(t, "join", err, policy.ErrNotFound)
-				_, err = w.Resume(t.Context(), p, id, newClient("device of ann").Seat)
+				_, err = w.Resume(t.Context(), p, id, newBrowser("device of ann").Seat)
 				refused(t, "resume", err, policy.ErrNotFound)
 				_, err = w.Receipts(t.Context(), p, id)
 				refused(t, "receipts", err, policy.ErrNotFound)
@@ -118,7 +118,7 @@ func TestWhatIsNotInTheAuditLogDoesNotBegin(t *testing.T) {
 		id := w.open()
 		w.agree(candidate, id)
 		w.audit.fail = full
-		if _, err := w.Join(t.Context(), candidate, id, newClient("d").Seat); !errors.Is(err, full) {
+		if _, err := w.Join(t.Context(), candidate, id, newBrowser("d").Seat); !errors.Is(err, full) {
 			t.Errorf("join: %v", err)
 		}
 		if w.count("recording starts") != 0 {

@@ -163,7 +163,7 @@ func (w *world) seatOf(user identity.UserID) string {
 
 // connect is a new connection of the user's.
 func (w *world) connect(user identity.UserID) interview.Seat {
-	c := newClient("device of " + string(user))
+	c := newBrowser("device of " + string(user))
 	w.clients[user] = c
 	return c.Seat
 }
