@@ -125,7 +125,11 @@ func (v *verifier) checkEnds() {
 			v.blame(i+1, Added, "an entry after the end")
 		}
 	}
-	if n == 0 || v.lines[n-1].good && v.lines[n-1].Kind != EntryEnd {
+	switch {
+	case n > 0 && (!v.lines[n-1].good || v.lines[n-1].Kind == EntryEnd):
+	case n > 0 && v.head != nil && uint64(n) >= v.head.Entries:
+		v.blame(n-1, Altered, "the last entry is not an end")
+	default:
 		v.truncated("the manifest has no end")
 	}
 }

@@ -165,13 +165,17 @@ func TestEverythingThatWasSentIsInTheFile(t *testing.T) {
 
 func TestReorderingAndRepeatsLoseNothing(t *testing.T) {
 	for name, bend := range map[string]func([]recordingtest.Item) []recordingtest.Item{
-		"none":      func(i []recordingtest.Item) []recordingtest.Item { return i },
-		"repeats":   func(i []recordingtest.Item) []recordingtest.Item { return recordingtest.Repeat(i, 0.2, 1) },
-		"reordered": func(i []recordingtest.Item) []recordingtest.Item { return recordingtest.Shuffle(i, 0.3, 80*time.Millisecond, 1) },
+		"none":    func(i []recordingtest.Item) []recordingtest.Item { return i },
+		"repeats": func(i []recordingtest.Item) []recordingtest.Item { return recordingtest.Repeat(i, 0.2, 1) },
+		"reordered": func(i []recordingtest.Item) []recordingtest.Item {
+			return recordingtest.Shuffle(i, 0.3, 80*time.Millisecond, 1)
+		},
 		"both": func(i []recordingtest.Item) []recordingtest.Item {
 			return recordingtest.Shuffle(recordingtest.Repeat(i, 0.1, 2), 0.5, 150*time.Millisecond, 2)
 		},
-		"late repairs": func(i []recordingtest.Item) []recordingtest.Item { return recordingtest.Shuffle(i, 0.02, time.Second, 3) },
+		"late repairs": func(i []recordingtest.Item) []recordingtest.Item {
+			return recordingtest.Shuffle(i, 0.02, time.Second, 3)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := make1(t, bend(voice(0, 10*time.Second, recordingtest.Clock{})), bend(face(0, 10*time.Second, recordingtest.Clock{})))

@@ -52,7 +52,7 @@ type Clock struct {
 
 // ntp is what the sender's clock shows at a time since the recording's start, as an NTP timestamp.
 func (c Clock) ntp(t time.Duration) uint64 {
-	const start = 3_900_000_000 // seconds since 1900
+	const start = 3_900_000_000                                          // seconds since 1900
 	t += c.Offset + time.Duration(float64(t)*c.PPM/1e6) + 1000*time.Hour // never negative
 	return uint64(start+int64(t/time.Second))<<32 + uint64(t%time.Second)<<32/uint64(time.Second)
 }
