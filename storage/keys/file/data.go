@@ -64,8 +64,9 @@ func (v *Vault) path(name nameHash) string {
 	return filepath.Join(v.dir, "keys", digits[:2], digits[2:])
 }
 
-// load returns the key of a name, from memory or from its file. What it returns is durable: a file that an earlier,
-// failed call may have left in the folder is synced before anybody seals with its key.
+// load returns the key of a name, from memory or from its file. What it returns is durable: a folder in which an earlier
+// call of this process, or a former process, may have left something that a crash could take away is synced before
+// anybody seals with a key of it.
 func (v *Vault) load(name nameHash) (keys.Key, error) {
 	if key, ok := v.cache.get(name); ok {
 		return key, nil
@@ -75,8 +76,11 @@ func (v *Vault) load(name nameHash) (keys.Key, error) {
 	if err != nil {
 		return keys.Key{}, err
 	}
-	if err := v.disk.syncDir(filepath.Dir(path)); err != nil {
-		return keys.Key{}, err
+	if !v.settled[name[0]] {
+		if err := v.disk.syncDir(filepath.Dir(path)); err != nil {
+			return keys.Key{}, err
+		}
+		v.settled[name[0]] = true
 	}
 	v.cache.put(name, key)
 	return key, nil
@@ -106,6 +110,7 @@ func (v *Vault) make(name nameHash) (keys.Key, error) {
 	var key keys.Key
 	rand.Read(key[:])
 	if err := v.disk.writeNew(v.tmp(), v.path(name), v.wrap.seal(dataKey, name, key[:])); err != nil {
+		v.settled[name[0]] = false
 		return keys.Key{}, err
 	}
 	v.cache.put(name, key)
@@ -128,6 +133,7 @@ func (v *Vault) bury(name nameHash) error {
 		defer old.Close()
 	}
 	if err := v.disk.replace(v.tmp(), path, v.wrap.seal(tombstone, name, nil)); err != nil {
+		v.settled[name[0]] = false
 		return err
 	}
 	v.destroyed.Inc()

@@ -44,6 +44,8 @@ type Vault struct {
 	closed  atomic.Bool
 	// stripes order what is done to one name: all of it happens under the lock of the name's first byte.
 	stripes [256]sync.Mutex
+	// settled says of a folder, under the lock of its stripe, that a crash can take nothing away that stands in it.
+	settled [256]bool
 
 	created, destroyed prometheus.Counter
 }
