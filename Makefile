@@ -6,7 +6,7 @@
 # make build   bin/parley and bin/parley-verify
 
 GO          ?= go
-STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@2026.2.2
+STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 10s
 VERSION     ?= $(shell git describe --tags --always 2>/dev/null || echo dev)
 

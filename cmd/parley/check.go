@@ -96,8 +96,6 @@ func (c *Config) checkTLS() error {
 	return nil
 }
 
-func (c *Config) tls() bool { return c.TLSCert != "" || len(c.ACMEDomain) > 0 }
-
 func (c *Config) checkOrigins() error {
 	var errs []error
 	for _, o := range c.Origin {

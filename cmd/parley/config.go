@@ -10,8 +10,8 @@ import (
 // names the fix.
 type Config struct {
 	HTTP  string `default:"${http}" placeholder:"ADDR" group:"Addresses" help:"Where pages, API and WebSocket are served. Port 0 takes a free one. Beyond loopback it needs TLS or --behind-proxy (${default})."`
-	Admin string `default:"${admin}" placeholder:"ADDR" group:"Addresses" help:"Where health, metrics and profiles are served, unencrypted and to whoever reaches it; loopback unless --admin-anywhere (${default})."`
-	UDP   string `default:"${udp}" placeholder:"ADDR" group:"Addresses" help:"First UDP port of media; each worker takes the next one. Open them in the firewall, or interviews stay dark. Port 0 takes free ones (${default})."`
+	Admin string `default:"localhost:8081" placeholder:"ADDR" group:"Addresses" help:"Where health, metrics and profiles are served, unencrypted and to whoever reaches it; loopback unless --admin-anywhere (${default})."`
+	UDP   string `default:":7882" placeholder:"ADDR" group:"Addresses" help:"First UDP port of media; each worker takes the next one. Open them in the firewall, or interviews stay dark. Port 0 takes free ones (${default})."`
 
 	UDPWorkers int          `default:"0" placeholder:"N" group:"Media" help:"UDP sockets, one port each; 0 means one a processor, at most 8."`
 	PublicIP   []netip.Addr `placeholder:"IP" group:"Media" help:"Addresses told to clients for media instead of the machine's own: needed behind NAT, or clients outside can't connect."`
