@@ -44,6 +44,7 @@ var handlers = map[wire.Kind]handler{
 	wire.InterviewLeave{}.Kind():    done((*session).interviewLeave),
 	wire.InterviewEnd{}.Kind():      done((*session).interviewEnd),
 	wire.InterviewMute{}.Kind():     done((*session).interviewMute),
+	wire.InterviewReceipts{}.Kind(): on((*session).interviewReceipts),
 
 	wire.RTCOffer{}.Kind():     done((*session).rtcOffer),
 	wire.RTCAnswer{}.Kind():    done((*session).rtcAnswer),

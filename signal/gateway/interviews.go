@@ -24,6 +24,8 @@ type Invited interface {
 	View(ctx context.Context, p identity.Principal, id interview.ID) (wire.Interview, error)
 	Active(ctx context.Context, p identity.Principal) ([]wire.Interview, error)
 	End(ctx context.Context, p identity.Principal, id interview.ID) error
+	// Receipts are the signed heads of the recording's parts that are sealed so far (E6).
+	Receipts(ctx context.Context, p identity.Principal, id interview.ID) (wire.InterviewReceipt, error)
 	// Renew says that the principal's token was replaced by a newer one.
 	Renew(p identity.Principal)
 }
@@ -159,6 +161,14 @@ func (s *session) interviewEnd(ctx context.Context, f wire.InterviewEnd) error {
 		return err
 	}
 	return rooms.End(ctx, s.p, interview.ID(f.Interview))
+}
+
+func (s *session) interviewReceipts(ctx context.Context, f wire.InterviewReceipts) (wire.Body, error) {
+	rooms, err := s.rooms()
+	if err != nil {
+		return nil, err
+	}
+	return rooms.Receipts(ctx, s.p, interview.ID(f.Interview))
 }
 
 func (s *session) interviewMute(ctx context.Context, f wire.InterviewMute) error {

@@ -75,6 +75,11 @@ func (b *booth) End(_ context.Context, _ identity.Principal, id interview.ID) er
 	return nil
 }
 
+func (b *booth) Receipts(_ context.Context, _ identity.Principal, id interview.ID) (wire.InterviewReceipt, error) {
+	b.note("receipts %s", id)
+	return wire.InterviewReceipt{Interview: string(id), Heads: []wire.ReceiptHead{}}, nil
+}
+
 func (b *booth) Renew(p identity.Principal) { b.note("renew %s", p.Role) }
 
 func (b *booth) Consent(_ context.Context, _ identity.Principal, c wire.InterviewConsent) error {
@@ -152,6 +157,7 @@ func TestTheFramesOfInterviewsReachTheService(t *testing.T) {
 		{wire.RTCCandidate{Interview: room, PC: wire.Sub, Mid: &mid}, "done", "signal " + room + " " + w.Session + " rtc.candidate"},
 		{wire.RTCRestart{Interview: room}, "done", "signal " + room + " " + w.Session + " rtc.restart"},
 		{wire.InterviewMute{Interview: room, Track: "camera", Muted: true}, "done", "mute " + w.Session + " camera true"},
+		{wire.InterviewReceipts{Interview: room}, "interview.receipt", "receipts " + room},
 		{wire.InterviewLeave{Interview: room}, "done", "leave " + room + " " + w.Session},
 		{wire.InterviewEnd{Interview: room}, "done", "end " + room},
 		{wire.InterviewWithdraw{Interview: room}, "done", "withdraw " + room},
@@ -241,7 +247,7 @@ func TestANodeWithoutInterviewsRefusesThem(t *testing.T) {
 	}
 	for i, b := range []wire.Body{
 		wire.InterviewOpen{}, wire.InterviewConsent{}, wire.InterviewWithdraw{}, wire.InterviewJoin{}, wire.InterviewLeave{},
-		wire.InterviewEnd{}, wire.InterviewMute{}, wire.RTCOffer{}, wire.RTCAnswer{}, wire.RTCCandidate{}, wire.RTCRestart{},
+		wire.InterviewEnd{}, wire.InterviewMute{}, wire.InterviewReceipts{}, wire.RTCOffer{}, wire.RTCAnswer{}, wire.RTCCandidate{}, wire.RTCRestart{},
 	} {
 		r.send(fmt.Sprint(i), b)
 		r.expectError(fmt.Sprint(i), "unavailable")
@@ -260,3 +266,5 @@ func TestHintsThatNobodyUnderstandsAreCountedAndHarmless(t *testing.T) {
 	r.send("1", wire.Ping{})
 	expect[wire.Pong](r, "1")
 }
+
+var _ gateway.Interviews = (*interview.Service)(nil)

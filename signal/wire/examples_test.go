@@ -69,6 +69,7 @@ var examples = []Frame{
 	{Ref: "13", Body: InterviewEnd{Interview: interview}},
 	{Ref: "14", Body: InterviewMute{Interview: interview, Track: "camera", Muted: true}},
 	{Body: InterviewDropped{Interview: interview, Reason: "replaced"}},
+	{Ref: "18", Body: InterviewReceipts{Interview: interview}},
 	{Body: InterviewReceipt{Interview: interview, Heads: []ReceiptHead{{Recording: "01957951-5d6e-7f80-91a2-b3c4d5e6f708", Head: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", Entries: 41, Time: at(50), Key: "node-1", Signature: []byte("64 bytes of Ed25519, in base64")}}}},
 
 	{Ref: "15", Body: RTCOffer{Interview: interview, PC: Pub, SDP: "v=0\r\no=- 46117 2 IN IP4 127.0.0.1\r\n", Tracks: []RTCTrack{{Mid: "0", Label: "microphone"}, {Mid: "1", Label: "camera"}}}},

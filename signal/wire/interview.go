@@ -2,12 +2,14 @@ package wire
 
 import "time"
 
-// Interview is an interview as one participant sees it.
+// Interview is an interview as one participant sees it. Its reasons to have ended are "hangup", "declined" (someone did not
+// agree to the recording), "withdrawn" (someone took the consent back), "recording_failed", "abandoned" (nobody was left),
+// "interrupted" (the server stopped and nobody came back), "expired" (never held) and "revoked" (someone lost access).
 type Interview struct {
 	ID           string        `json:"id"`
 	Conversation string        `json:"conversation"`
 	State        string        `json:"state"`            // "open", "live", "ended"
-	Reason       string        `json:"reason,omitempty"` // once ended: "hangup", "withdrawn", "recording_failed", "expired", "revoked"
+	Reason       string        `json:"reason,omitempty"` // once ended, see below
 	Participants []Participant `json:"participants"`
 	// Notice is the version of the text that each side must have agreed to ("interview-recording@1").
 	Notice string `json:"notice"`
@@ -87,6 +89,11 @@ type (
 	InterviewDropped struct {
 		Interview string `json:"interview"`
 		Reason    string `json:"reason"`
+	}
+	// InterviewReceipts asks for the signed heads there are by now, for who missed the push. Answered by
+	// [InterviewReceipt].
+	InterviewReceipts struct {
+		Interview string `json:"interview"`
 	}
 	// InterviewReceipt pushes the signed head of each part of the recording at hang-up, for the client to keep (E6).
 	InterviewReceipt struct {

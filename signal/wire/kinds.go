@@ -77,6 +77,7 @@ var kinds = map[Kind]kind{
 	InterviewMute{}.Kind():     of[InterviewMute](Client),
 	InterviewDropped{}.Kind():  of[InterviewDropped](Server),
 	InterviewReceipt{}.Kind():  of[InterviewReceipt](Server),
+	InterviewReceipts{}.Kind(): of[InterviewReceipts](Client),
 
 	RTCOffer{}.Kind():     of[RTCOffer](Both),
 	RTCAnswer{}.Kind():    of[RTCAnswer](Both),
@@ -119,6 +120,7 @@ func (InterviewLeave) Kind() Kind    { return "interview.leave" }
 func (InterviewEnd) Kind() Kind      { return "interview.end" }
 func (InterviewMute) Kind() Kind     { return "interview.mute" }
 func (InterviewDropped) Kind() Kind  { return "interview.dropped" }
+func (InterviewReceipts) Kind() Kind { return "interview.receipts" }
 func (InterviewReceipt) Kind() Kind  { return "interview.receipt" }
 
 func (RTCOffer) Kind() Kind     { return "rtc.offer" }
