@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -16,7 +17,7 @@ import (
 	"parley/internal/policy"
 )
 
-// Config is what the API stands on. All of it is required but Now and Log.
+// Config is what the API stands on. All of it up to Version is required.
 type Config struct {
 	Verifier      Verifier
 	Conversations Conversations
@@ -32,6 +33,9 @@ type Config struct {
 	LastHead func(context.Context) (Head, bool)
 	// Version is what the API's description says it is.
 	Version string
+	// Address tells whose request it is, for limits; nil means the peer's address.
+	Address func(*http.Request) netip.Addr
+	Metrics prometheus.Registerer // nil: private
 	Now     func() time.Time
 	Log     *slog.Logger
 }
@@ -63,6 +67,7 @@ type API struct {
 	huma   huma.API
 	grants *grants
 	rate   *rate
+	limits limits
 }
 
 // New builds the API.
@@ -73,7 +78,13 @@ func New(cfg Config) *API {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	a := &API{Config: cfg, log: cfg.Log, mux: http.NewServeMux(), grants: newGrants(cfg.Now), rate: newRate(cfg.Now)}
+	if cfg.Address == nil {
+		cfg.Address = peer
+	}
+	a := &API{
+		Config: cfg, log: cfg.Log, mux: http.NewServeMux(), grants: newGrants(cfg.Now), rate: newRate(cfg.Now),
+		limits: newLimits(cfg.Metrics),
+	}
 	a.huma = humago.New(a.mux, a.describe())
 	a.conversations()
 	a.interviews()

@@ -366,6 +366,29 @@ func TestHugeBodyIsRefused(t *testing.T) {
 	}
 }
 
+func TestWhoAsksTooOftenIsToldWhenToComeBack(t *testing.T) {
+	h := newHouse()
+	for name, ask := range map[string]func() *http.Response{
+		"person":      func() *http.Response { return h.do("GET", "/v1/interviews/i-1/recording", "recruiter/u-r", "") },
+		"stranger":    func() *http.Response { return h.do("GET", "/v1/texts/interview-recording@1", "", "") },
+		"wrong token": func() *http.Response { return h.do("GET", "/v1/interviews/i-1/recording", "guess", "") },
+	} {
+		var refused *http.Response
+		for range 1000 {
+			if res := ask(); res.StatusCode == http.StatusTooManyRequests {
+				refused = res
+				break
+			}
+		}
+		if refused == nil || refused.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: asks without end", name)
+		}
+	}
+	if res := h.do("GET", "/v1/interviews/i-1/recording", "candidate/u-c", ""); res.StatusCode != 200 {
+		t.Errorf("somebody else pays for it: %d", res.StatusCode)
+	}
+}
+
 func TestDescriptionHoldsEveryRouteAndNothingFromElsewhere(t *testing.T) {
 	h := newHouse()
 	res := h.do("GET", "/v1/openapi.json", "", "")

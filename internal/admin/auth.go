@@ -29,7 +29,22 @@ func (a *API) authenticate(r *http.Request, action identity.Action) (identity.Pr
 	if err != nil {
 		return identity.Principal{}, err
 	}
+	if err := a.limits.known(p); err != nil {
+		return identity.Principal{}, err
+	}
 	return p, identity.Allow(p, action)
+}
+
+// admit is authenticate, with what fails counted against the address.
+func (a *API) admit(r *http.Request, action identity.Action) (identity.Principal, error) {
+	p, err := a.authenticate(r, action)
+	if err == nil {
+		return p, nil
+	}
+	if limited := a.stranger(r); limited != nil {
+		return identity.Principal{}, limited
+	}
+	return identity.Principal{}, err
 }
 
 // who carries the Principal from the check before the body is read to the handler's argument; nothing else reads it.
@@ -42,14 +57,14 @@ func secured[I, O any](a *API, action identity.Action, op huma.Operation, f func
 	op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden)
 	op.Middlewares = append(op.Middlewares, func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
-		p, err := a.authenticate(r, action)
+		p, err := a.admit(r, action)
 		if err != nil {
 			a.refuse(r.Context(), err).write(w)
 			return
 		}
 		next(huma.WithValue(ctx, who{}, p))
 	})
-	public(a, op, func(ctx context.Context, in *I) (*O, error) {
+	register(a, op, func(ctx context.Context, in *I) (*O, error) {
 		p, _ := ctx.Value(who{}).(identity.Principal)
 		return f(ctx, p, in)
 	})
@@ -57,6 +72,18 @@ func secured[I, O any](a *API, action identity.Action, op huma.Operation, f func
 
 // public registers a handler for everybody.
 func public[I, O any](a *API, op huma.Operation, f func(context.Context, *I) (*O, error)) {
+	op.Middlewares = append(op.Middlewares, func(ctx huma.Context, next func(huma.Context)) {
+		r, w := humago.Unwrap(ctx)
+		if err := a.stranger(r); err != nil {
+			a.refuse(r.Context(), err).write(w)
+			return
+		}
+		next(ctx)
+	})
+	register(a, op, f)
+}
+
+func register[I, O any](a *API, op huma.Operation, f func(context.Context, *I) (*O, error)) {
 	if op.MaxBodyBytes == 0 {
 		op.MaxBodyBytes = maxBody
 	}

@@ -55,7 +55,8 @@ func (s *Server) handler() http.Handler {
 	api := admin.New(admin.Config{
 		Verifier: s.node.verifier, Conversations: s.node.chat, Interviews: s.node.interviews, Recordings: shown{s.node.recorder},
 		Revoker: s.node.revoker, Sessions: revoked{&s.node}, Audit: s.node.audit, Signer: s.node.vault, Texts: s.node.texts,
-		Figures: s.metrics, LastHead: s.node.heads.lastHead, Version: s.cfg.Build, Log: s.log,
+		Figures: s.metrics, LastHead: s.node.heads.lastHead, Version: s.cfg.Build, Address: s.address(),
+		Metrics: s.metrics, Log: s.log,
 	})
 	logged := http.NewServeMux()
 	logged.Handle("/v1/", api)
