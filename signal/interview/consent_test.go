@@ -197,6 +197,12 @@ func TestWithdrawalReachesAnInterviewThatNobodySitsIn(t *testing.T) {
 }
 
 func TestWithdrawalDoesNotWaitForABusyOwner(t *testing.T) {
+	for _, unwritten := range []error{nil, errors.New("audit log is full")} {
+		withdrawFromBusyOwner(t, unwritten)
+	}
+}
+
+func withdrawFromBusyOwner(t *testing.T, unwritten error) {
 	inBubble(t, func(t *testing.T, w *world) {
 		id := w.open()
 		w.enter(recruiter, id)
@@ -205,6 +211,7 @@ func TestWithdrawalDoesNotWaitForABusyOwner(t *testing.T) {
 		go w.Join(t.Context(), candidate, id, newBrowser("d").Seat)
 		synctest.Wait()
 		p := w.peer("zoe")
+		w.audit.fail = unwritten // and even if nothing can be written down
 		go w.Withdraw(t.Context(), candidate, id)
 		synctest.Wait() // no time passes
 		if !p.out() {

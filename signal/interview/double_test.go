@@ -153,6 +153,7 @@ type reels struct {
 	mu    sync.Mutex
 	parts []*reel
 	fail  error
+	slow  time.Duration // how long stopping takes
 }
 
 // reel is one part.
@@ -236,6 +237,7 @@ func (p *reel) Consent(_ context.Context, user identity.UserID, g privacy.Grant)
 }
 
 func (p *reel) Stop(_ context.Context, reason string) error {
+	time.Sleep(p.recorder.slow)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stopped, p.ended = reason, time.Now()

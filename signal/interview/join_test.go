@@ -217,6 +217,46 @@ func TestAnOpenInterviewOutlivesAnEarlyVisit(t *testing.T) {
 	})
 }
 
+func TestTheReceiptWaitsForTheLastSeal(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		w.recorder.slow = 90 * time.Second
+		id := w.open()
+		ann := w.enter(candidate, id)
+		w.must(w.Leave(t.Context(), candidate, id, ann.ID))
+		time.Sleep(61 * time.Second) // the first part is being sealed
+		w.enter(recruiter, id)
+		w.recorder.slow = time.Second
+		w.must(w.End(t.Context(), recruiter, id)) // the second is sealed before it
+		time.Sleep(5 * time.Second)
+		if n := len(w.hub.receipts); n != 0 {
+			t.Fatalf("%d receipts while a part is open", n)
+		}
+		time.Sleep(2 * time.Minute)
+		if r := w.hub.receipts; len(r) != 1 || len(r[0].Heads) != 2 {
+			t.Errorf("receipts %+v", r)
+		}
+	})
+}
+
+func TestNegotiationNeedNotWaitForTheAnswerToAJoin(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		id := w.open()
+		w.enter(recruiter, id)
+		w.agree(candidate, id)
+		w.chat.stuck = make(chan struct{}) // going live hangs on the conversation
+		c := newBrowser("d")
+		answered := make(chan error)
+		go func() {
+			_, err := w.Join(t.Context(), candidate, id, c.Seat)
+			answered <- err
+		}()
+		synctest.Wait()
+		w.must(w.Signal(t.Context(), candidate, id, c.ID, wire.RTCAnswer{PC: wire.Sub}))
+		close(w.chat.stuck)
+		w.must(<-answered)
+	})
+}
+
 func TestWhatIsNotRecordedIsNotHeld(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		id := w.open()
