@@ -19,7 +19,8 @@ import { Emitter } from "./events.js";
 /**
  * @typedef {object} SessionOptions
  * @property {string} url of the WebSocket: wss://host/v1/ws
- * @property {() => Promise<string>} token a fresh token of the user; asked at every connect and before one expires
+ * @property {() => Promise<string>} token a fresh token of the user; asked at every connect and before one expires. When
+ *   it rejects it is asked again later, unless with a ParleyError that trying again can't cure: then the session ends
  * @property {string} [device] stable id of this browser
  * @property {string} [lang] "zh" or "en"
  * @property {() => Record<string, number>} [resume] the last seq held of each conversation, asked at every connect
@@ -142,7 +143,8 @@ export class Session extends Emitter {
     try {
       token = await this.options.token();
     } catch (error) {
-      return this.#lost(ParleyError.of(error));
+      const reason = ParleyError.of(error);
+      return reason.retry ? this.#lost(reason) : this.#end(reason);
     }
     if (this.state !== "connecting") return;
     const socket = new WebSocket(this.options.url, "parley.v1");

@@ -15,7 +15,7 @@ export class CallView extends View {
   #top = h("div", { class: "call-top" });
   #sign = h("p", { class: "recording-sign", "data-testid": "recording-sign" });
   #clock = h("span", { class: "clock" });
-  #people = h("p", { class: "call-people" });
+  #people = h("div", { class: "call-people" });
   #stage = h("div", { class: "stage" });
   #controls = h("div", {});
   #side = h("aside", { class: "call-chat", hidden: true });
@@ -58,7 +58,7 @@ export class CallView extends View {
     this.#noteAway();
     this.#showSign();
     const names = interview.others.map((p) => p.name).join("、");
-    refill(this.#people, [names], () => [h("strong", {}, names), h("span", {}, t("interview.card"))]);
+    refill(this.#people, [names], () => [h("h1", {}, names), h("span", {}, t("interview.card"))]);
     this.#showTiles();
     refill(this.#controls, [interview.muted("microphone"), interview.muted("camera"), this.#hasMicrophone, interview.soundOnly, this.#hasCamera, this.#side.hidden, this.#unread > 0], () => this.#buttons());
   }

@@ -11,6 +11,9 @@ import { Thread } from "./thread.js";
 
 /** The page of one seat: signs in, shows the view that the address names, and says how the connection is. */
 
+/** Views that bring a first heading of their own. */
+const ownTitle = new Set(["lobby", "call", "summary", "play"]);
+
 class ChatPage extends View {
   #bar = h("header", { class: "bar" });
   #banner = h("div", { class: "banner", role: "status", "data-testid": "banner", hidden: true });
@@ -43,7 +46,7 @@ class ChatPage extends View {
   #drawBar() {
     const parley = client();
     const self = parley.chat.list[0]?.self;
-    fill(this.#bar, brand(), h("span", { class: "spring" }),
+    fill(this.#bar, brand(), !ownTitle.has(this.dataset.view ?? "") && h("h1", { class: "spoken" }, t("chat.title")), h("span", { class: "spring" }),
       parley.role && h("span", { class: "me", "data-testid": "me" }, h("span", { class: `dot ${parley.session.state}`, title: t(parley.session.state === "open" ? "connection.open" : "connection.connecting") }), h("strong", {}, self?.name ?? ""), h("span", { class: "muted" }, roleName(parley.role))),
       languageSwitch());
   }
@@ -52,16 +55,16 @@ class ChatPage extends View {
     const { session, chat } = client();
     document.title = `${chat.unread > 0 ? `(${chat.unread}) ` : ""}${t("chat.title")} · ${t("app.name")}`;
     this.dataset.state = session.state;
-    this.#barNow();
     this.#bannerNow();
     this.#show();
+    this.#barNow();
   }
 
   #barVersion = "";
 
   #barNow() {
     const { role, session, chat } = client();
-    const version = [lang(), role, session.state, chat.list[0]?.self?.name].join();
+    const version = [lang(), this.dataset.view, role, session.state, chat.list[0]?.self?.name].join();
     if (version !== this.#barVersion) this.#drawBar();
     this.#barVersion = version;
   }

@@ -33,7 +33,7 @@ function parts(interview, text) {
   return h("section", { class: "sheet wide", "aria-labelledby": "consent-title", "data-testid": "consent" },
     h("p", { class: "step" }, t("consent.step")),
     h("h1", { id: "consent-title" }, icon("shield"), text.title[lang()] ?? text.title.zh ?? ""),
-    h("div", { class: "notice-text", tabindex: 0, role: "region", "aria-labelledby": "consent-title", "data-testid": "consent-text" }, body.split(/\n+/).filter(Boolean).map((p) => h("p", {}, p))),
+    h("div", { class: "notice-text", tabindex: 0, role: "region", "aria-label": t("consent.text"), "data-testid": "consent-text" }, body.split(/\n+/).filter(Boolean).map((p) => h("p", {}, p))),
     h("dl", { class: "facts" },
       fact(t("consent.purpose"), tOr(`consent.purpose.${text.purpose}`, "consent.purpose.interview-recording")),
       fact(t("consent.retention"), t("consent.retention.value", { n: text.retention_months })),

@@ -134,6 +134,7 @@ export const en = {
   "interview.missing": "There is no such interview, or you are not invited.",
 
   "consent.step": "1 of 2 · What is recorded",
+  "consent.text": "The notice in full",
   "consent.version": "Version",
   "consent.purpose": "Purpose",
   "consent.purpose.interview-recording": "Recording of the interview, as evidence in a dispute",

@@ -13,7 +13,7 @@ export function brand() {
 export function languageSwitch() {
   const other = lang() === "zh" ? "en" : "zh";
   return h("button", {
-    class: "quiet language", type: "button", "aria-label": t("app.language.label"), "data-testid": "language",
+    class: "quiet language", type: "button", "aria-label": `${t("app.language")} · ${t("app.language.label")}`, "data-testid": "language",
     onclick: () => {
       speak(other);
       /** @type {HTMLElement | null} */ (document.querySelector("button.language"))?.focus();

@@ -10,7 +10,7 @@ import { number, recently, roleName, t } from "./strings.js";
 export class ConversationList extends View {
   #items = h("ul", { class: "conversations", "data-testid": "conversations" });
   #empty = h("div", { class: "empty" });
-  #title = h("h1", { class: "list-title" });
+  #title = h("h2", { class: "list-title" });
 
   enter() {
     const { chat } = client();

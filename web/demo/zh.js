@@ -130,6 +130,7 @@ export const zh = {
   "interview.missing": "这场面试不存在，或您没有受邀。",
 
   "consent.step": "1 / 2　录制说明",
+  "consent.text": "录制说明全文",
   "consent.version": "版本",
   "consent.purpose": "用途",
   "consent.purpose.interview-recording": "面试录制与争议举证",
@@ -189,7 +190,7 @@ export const zh = {
   "call.hangup.text": "结束后双方都会退出，录制随即封存。暂时离开则面试继续，您可以再回来。",
   "call.hangup.end": "结束面试",
   "call.hangup.leave": "暂时离开",
-  "call.withdraw": "撤回录制同意",
+  "call.withdraw": "撤回同意",
   "call.withdraw.title": "撤回录制同意？",
   "call.withdraw.text": "录制会在 3 秒内停止，面试对双方都结束。此前已录的内容依照录制说明保存。",
   "call.withdraw.confirm": "撤回并结束",

@@ -1,0 +1,113 @@
+/**
+ * What the browser tests stand on: the real server as a process with fresh data, and Chromium with its fake camera and
+ * microphone. PARLEY_BIN names the server's binary (../bin/parley otherwise), CHROMIUM the browser. Where one is missing
+ * the tests are skipped with a line that says so; with CI=true that is a failure.
+ */
+
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { chromium } from "playwright-core";
+
+const here = import.meta.dirname;
+const binary = resolve(process.env.PARLEY_BIN ?? join(here, "../../bin/parley"));
+const browserPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
+/** Where pictures go; never into the repository. */
+export const artifacts = resolve(here, "../../test-artifacts");
+
+export const sizes = { wide: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } };
+export const locales = { zh: "zh-CN", en: "en-US" };
+
+/** @returns {string | false} why the tests can't run here */
+export function missing() {
+  const what = [[binary, "the server (PARLEY_BIN)"], [browserPath, "Chromium (CHROMIUM)"]].filter(([path]) => !existsSync(path));
+  if (!what.length) return false;
+  const why = `missing: ${what.map(([path, name]) => `${name} at ${path}`).join(", ")}`;
+  if (process.env.CI === "true") throw new Error(why);
+  return why;
+}
+
+/**
+ * Starts `parley dev` on ports of its own.
+ *
+ * @returns {Promise<{ http: string, stop: () => Promise<void> }>}
+ */
+export async function startParley() {
+  const data = mkdtempSync(join(tmpdir(), "parley-web-"));
+  const any = "127.0.0.1:0";
+  const server = spawn(binary, ["dev", "--json", "--http", any, "--admin", any, "--udp", any, "--data", data], { stdio: ["ignore", "pipe", "pipe"] });
+  let log = "";
+  server.stderr.on("data", (chunk) => (log = (log + chunk).slice(-20_000)));
+  const gone = new Promise((done) => server.once("exit", done));
+  const ready = await Promise.race([firstLine(server.stdout), gone.then((code) => Promise.reject(new Error(`the server ended with ${code}:\n${log}`)))]);
+  return {
+    ...JSON.parse(ready),
+    log: () => log,
+    stop: async () => {
+      server.kill("SIGTERM");
+      await gone;
+      rmSync(data, { recursive: true, force: true });
+    },
+  };
+}
+
+/** @param {import("node:stream").Readable} stream @returns {Promise<string>} */
+function firstLine(stream) {
+  return new Promise((done) => {
+    let text = "";
+    stream.on("data", (chunk) => {
+      text += chunk;
+      if (text.includes("\n")) done(text.slice(0, text.indexOf("\n")));
+    });
+  });
+}
+
+/** @param {string[]} [more] arguments for Chromium */
+export function startBrowser(more = []) {
+  mkdirSync(artifacts, { recursive: true });
+  return chromium.launch({
+    executablePath: browserPath,
+    args: ["--no-sandbox", "--use-fake-device-for-media-stream=fps=15", "--use-fake-ui-for-media-stream", "--disable-background-networking",
+      "--disable-component-update", "--disable-gpu", "--autoplay-policy=no-user-gesture-required", ...more],
+  });
+}
+
+/**
+ * A person at a browser: a context of its own and a page that remembers what went wrong in it.
+ *
+ * @param {import("playwright-core").Browser} browser
+ * @param {string} base
+ * @param {{ lang?: "zh" | "en", size?: keyof typeof sizes, theme?: "light" | "dark", init?: string }} [how] init is a script that runs before each page's own
+ */
+export async function person(browser, base, { lang = "zh", size = "wide", theme = "light", init } = {}) {
+  const context = await browser.newContext({ baseURL: base, viewport: sizes[size], locale: locales[lang], colorScheme: theme, acceptDownloads: true });
+  if (init) await context.addInitScript({ path: init });
+  const page = await context.newPage();
+  /** @type {string[]} */
+  const faults = [];
+  watch(page, faults);
+  return { context, page, faults, at: (/** @type {string} */ id) => page.locator(`[data-testid="${id}"]`) };
+}
+
+/** @param {import("playwright-core").Page} page @param {string[]} faults */
+export function watch(page, faults) {
+  page.on("pageerror", (error) => faults.push(String(error.stack ?? error)));
+  page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
+}
+
+/**
+ * Polls until a condition holds.
+ *
+ * @param {string} what for the error
+ * @param {() => Promise<boolean> | boolean} holds
+ * @param {number} [patience] milliseconds
+ */
+export async function until(what, holds, patience = 15_000) {
+  const end = Date.now() + patience;
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error(`never: ${what}`);
+    await new Promise((next) => setTimeout(next, 100));
+  }
+}
