@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -239,9 +240,16 @@ func TestBadSpecsAreRefused(t *testing.T) {
 }
 
 // asked counts requests for key frames.
-type asked struct{ n map[media.TrackID]int }
+type asked struct {
+	mu sync.Mutex
+	n  map[media.TrackID]int
+}
 
-func (a *asked) RequestKeyFrame(t media.TrackID) { a.n[t]++ }
+func (a *asked) RequestKeyFrame(t media.TrackID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.n[t]++
+}
 
 func TestKeyFramesAreAskedForAtTheStartOnGapsAndNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -264,6 +272,8 @@ func TestKeyFramesAreAskedForAtTheStartOnGapsAndNowAndThen(t *testing.T) {
 			t.Helper()
 			time.Sleep(d)
 			synctest.Wait()
+			a.mu.Lock()
+			defer a.mu.Unlock()
 			if a.n[1] != 0 || a.n[2] != want {
 				t.Fatalf("asked %v, want video %d times", a.n, want)
 			}

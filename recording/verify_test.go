@@ -100,7 +100,7 @@ func (b bundle) segments(t *testing.T) []recording.Segment {
 
 func TestEveryFlippedBitIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, b, head := small(t, 3)
+		s, b, head := small(t, 1)
 		wantIntact(t, s.verify(t, b.fs(), head))
 		pub, err := s.vault.PublicKey(t.Context())
 		if err != nil {
