@@ -20,11 +20,11 @@ const (
 // left out without an error: the client's own checks reach us from the address that is behind the name.
 func vetCandidate(line string) (bool, error) {
 	if len(line) > maxCandidate {
-		return false, bad("the ICE candidate is too long", "ICE 候选过长")
+		return false, bad("The ICE candidate is too long", "ICE 候选过长")
 	}
 	c, err := ice.UnmarshalCandidate(line)
 	if err != nil {
-		return false, bad("the ICE candidate can't be read", "无法解析 ICE 候选")
+		return false, bad("The ICE candidate can't be read", "无法解析 ICE 候选")
 	}
 	return c.NetworkType().IsUDP() && !strings.HasSuffix(c.Address(), ".local"), nil
 }
@@ -43,7 +43,7 @@ func (p *Peer) handleCandidate(b *wire.RTCCandidate) error {
 		return err
 	}
 	if c.taken++; c.taken > maxCandidates {
-		return bad("there are too many ICE candidates", "ICE 候选过多")
+		return bad("There are too many ICE candidates", "ICE 候选过多")
 	}
 	init := webrtc.ICECandidateInit{Candidate: b.Candidate, SDPMid: b.Mid, SDPMLineIndex: b.Line}
 	switch {
@@ -63,7 +63,7 @@ func (p *Peer) connectionOf(name string) (*connection, error) {
 	case name == wire.Sub && p.sub != nil:
 		return p.sub.connection, nil
 	}
-	return nil, bad("no offer was made on this connection", "该连接尚无提议")
+	return nil, bad("No offer was made on this connection", "该连接尚无提议")
 }
 
 // trickle sends our candidates, none before the description they belong to. It may be called from anywhere.

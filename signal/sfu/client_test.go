@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -393,7 +395,7 @@ func (c *client) got(user PeerID, label media.Label) int {
 // outgoing is a track of a client.
 type outgoing struct {
 	track *webrtc.TrackLocalStaticRTP
-	video bool
+	mime  string
 	seq   uint16
 	ts    uint32
 	sent  uint32
@@ -436,11 +438,27 @@ func (c *client) offer(labels ...media.Label) ([]*outgoing, error) {
 		if err != nil {
 			return nil, err
 		}
+		prefer(tr, formats[l].MimeType)
 		c.wg.Go(func() { c.listen(tr.Sender()) })
 		named[tr.Sender().Track().ID()] = l
-		out = append(out, &outgoing{track: track, video: formats[l].ClockRate == 90000, seq: uint16(rand.Uint32()), ts: rand.Uint32()})
+		out = append(out, &outgoing{track: track, mime: formats[l].MimeType, seq: uint16(rand.Uint32()), ts: rand.Uint32()})
 	}
 	return out, c.renegotiate(pub)
+}
+
+// prefer puts a codec first: the answer takes the first that it knows.
+func prefer(tr *webrtc.RTPTransceiver, mime string) {
+	codecs := slices.Clone(tr.Sender().GetParameters().Codecs)
+	slices.SortStableFunc(codecs, func(a, b webrtc.RTPCodecParameters) int {
+		first := func(c webrtc.RTPCodecParameters) int {
+			if strings.EqualFold(c.MimeType, mime) {
+				return 0
+			}
+			return 1
+		}
+		return first(a) - first(b)
+	})
+	_ = tr.SetCodecPreferences(codecs)
 }
 
 func (c *client) renegotiate(pub *webrtc.PeerConnection) error {
@@ -451,13 +469,7 @@ func (c *client) renegotiate(pub *webrtc.PeerConnection) error {
 	if err := pub.SetLocalDescription(o); err != nil {
 		return err
 	}
-	var tracks []wire.RTCTrack
-	for _, tr := range pub.GetTransceivers() {
-		if tr.Sender() != nil && tr.Sender().Track() != nil {
-			tracks = append(tracks, wire.RTCTrack{Mid: tr.Mid(), Label: tr.Sender().Track().ID()})
-		}
-	}
-	return c.peer.Handle(wire.RTCOffer{PC: wire.Pub, SDP: o.SDP, Tracks: tracks})
+	return c.peer.Handle(wire.RTCOffer{PC: wire.Pub, SDP: o.SDP, Tracks: c.described()})
 }
 
 // listen counts the key frames that the server asks for.
@@ -480,14 +492,17 @@ func (o *outgoing) next(key bool) *rtp.Packet {
 	o.sent++
 	o.seq++
 	payload := make([]byte, 200)
-	switch {
-	case !o.video:
-		o.ts += 960
-	default:
-		o.ts += 3000
-		payload[0] = 0x10
-		if !key {
-			payload[1] = 0x01
+	o.ts += formats[media.Label(o.track.ID())].ClockRate / 50
+	switch o.mime {
+	case webrtc.MimeTypeVP8:
+		payload[0], payload[1] = 0x10, 0x01
+		if key {
+			payload[1] = 0
+		}
+	case webrtc.MimeTypeVP9:
+		payload[0] = 0x48
+		if key {
+			payload[0] = 0x08
 		}
 	}
 	binary.BigEndian.PutUint32(payload[len(payload)-4:], o.sent)
@@ -543,4 +558,27 @@ func openRoom(t *testing.T, s *SFU) *Room {
 		t.Fatalf("new room: %v", err)
 	}
 	return r
+}
+
+// restart has the client restart ICE on "pub".
+func (c *client) restart() error {
+	o, err := c.pub.CreateOffer(&webrtc.OfferOptions{ICERestart: true})
+	if err != nil {
+		return err
+	}
+	if err := c.pub.SetLocalDescription(o); err != nil {
+		return err
+	}
+	return c.peer.Handle(wire.RTCOffer{PC: wire.Pub, SDP: o.SDP, Tracks: c.described()})
+}
+
+// described is what the sections of "pub" show.
+func (c *client) described() []wire.RTCTrack {
+	var tracks []wire.RTCTrack
+	for _, tr := range c.pub.GetTransceivers() {
+		if tr.Sender() != nil && tr.Sender().Track() != nil {
+			tracks = append(tracks, wire.RTCTrack{Mid: tr.Mid(), Label: tr.Sender().Track().ID()})
+		}
+	}
+	return tracks
 }

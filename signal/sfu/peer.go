@@ -103,7 +103,7 @@ func (p *Peer) Handle(b wire.Body) error {
 		case wire.RTCRestart, *wire.RTCRestart:
 			return p.handleRestart()
 		}
-		return bad("this frame is not part of negotiation", "该消息不属于媒体协商")
+		return bad("This frame is not part of negotiation", "该消息不属于媒体协商")
 	})
 }
 
@@ -134,7 +134,7 @@ func (p *Peer) post(f func()) {
 func (p *Peer) Mute(label media.Label, muted bool) error {
 	return p.do(func() error {
 		if !p.cfg.Publish.allows(label) {
-			return bad("nothing is published under this label", "未发布该媒体")
+			return bad("Nothing is published under this label", "未发布该媒体")
 		}
 		p.muted[label] = muted
 		for _, t := range p.tracks {

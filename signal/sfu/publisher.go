@@ -27,7 +27,7 @@ func (p *publisher) isConnected() bool { return p != nil && p.connection.isConne
 // the client has to begin again with a new connection.
 func (p *Peer) handleOffer(o *wire.RTCOffer) error {
 	if o.PC != wire.Pub {
-		return bad(`the client offers on "pub" only`, "客户端只能在 pub 上发起提议")
+		return bad(`The client offers on "pub" only`, "客户端只能在 pub 上发起提议")
 	}
 	v, err := vetSDP(o.SDP, true)
 	if err != nil {
@@ -47,7 +47,7 @@ func (p *Peer) handleOffer(o *wire.RTCOffer) error {
 	answer, err := p.pub.answer(v.sdp)
 	if err != nil {
 		p.closePublisher()
-		return bad("the offer can't be applied", "无法应用该提议")
+		return bad("The offer can't be applied", "无法应用该提议")
 	}
 	p.pub.described(v.ufrag)
 	p.pub.trickle.release(wire.RTCAnswer{PC: wire.Pub, SDP: answer})
@@ -68,9 +68,9 @@ func (p *Peer) labelsOf(v *vetted, tracks []wire.RTCTrack) (map[string]media.Lab
 		l := named[s.mid]
 		switch {
 		case kindOf(l) == media.Unknown || kindOf(l) != s.kind:
-			return nil, bad("a media section that sends has no label that fits it", "有媒体未标明类型")
+			return nil, bad("A media section that sends has no label that fits it", "有媒体未标明类型")
 		case used[l]:
-			return nil, bad("two media sections have the same label", "同一类媒体只能发布一路")
+			return nil, bad("Two media sections have the same label", "同一类媒体只能发布一路")
 		case !p.cfg.Publish.allows(l):
 			return nil, policy.ErrForbidden.With("You may not publish this kind of media here.", "此处不允许发布该类媒体。")
 		}

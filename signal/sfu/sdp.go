@@ -39,14 +39,14 @@ type section struct {
 // wrong and quote nothing.
 func vetSDP(raw string, offer bool) (*vetted, error) {
 	if len(raw) > maxSDP {
-		return nil, bad("the SDP is larger than 64 KiB", "SDP 超过 64 KiB")
+		return nil, bad("The SDP is larger than 64 KiB", "SDP 超过 64 KiB")
 	}
 	var d sdp.SessionDescription
-	if err := d.UnmarshalString(raw); err != nil {
-		return nil, bad("the SDP can't be read", "无法解析 SDP")
+	if err := d.UnmarshalString(raw); err != nil || !printable(raw) {
+		return nil, bad("The SDP can't be read", "无法解析 SDP")
 	}
 	if len(d.MediaDescriptions) == 0 || len(d.MediaDescriptions) > maxSections {
-		return nil, bad("the SDP has no media sections, or too many", "SDP 的媒体段数量不合要求")
+		return nil, bad("The SDP has no media sections, or too many", "SDP 的媒体段数量不合要求")
 	}
 	v := &vetted{}
 	d.Attributes = known(d.Attributes, sessionAttributes)
@@ -59,6 +59,13 @@ func vetSDP(raw string, offer bool) (*vetted, error) {
 		return nil, err
 	}
 	return v, v.write(&d)
+}
+
+// printable says that nothing but whole lines of text is in a description.
+func printable(raw string) bool {
+	return !strings.ContainsFunc(strings.ReplaceAll(raw, "\r\n", "\n"), func(r rune) bool {
+		return (r < ' ' && r != '\n') || r == 0x7f
+	})
 }
 
 // What we know, by attribute name.
@@ -83,13 +90,16 @@ func (v *vetted) section(m *sdp.MediaDescription, offer bool) error {
 	case "video":
 		s.kind = media.Video
 	default:
-		return bad("only audio and video sections are taken", "只接受音频和视频媒体段")
+		return bad("Only audio and video sections are taken", "只接受音频和视频媒体段")
+	}
+	if strings.Join(m.MediaName.Protos, "/") != "UDP/TLS/RTP/SAVPF" { // RFC 8829, 5.1.2
+		return bad("A media section is not secured by DTLS-SRTP", "媒体段未使用 DTLS-SRTP")
 	}
 	m.Attributes = known(m.Attributes, mediaAttributes)
 	s.mid, _ = m.Attribute("mid")
 	taken := slices.ContainsFunc(v.sections, func(o section) bool { return o.mid == s.mid })
 	if s.mid == "" || len(s.mid) > maxMid || !token(s.mid) || taken {
-		return bad("a media section has no mid of its own", "媒体段缺少唯一的 mid")
+		return bad("A media section has no mid of its own", "媒体段缺少唯一的 mid")
 	}
 	if err := stripFormats(m); err != nil {
 		return err
@@ -126,27 +136,24 @@ func sends(m *sdp.MediaDescription) bool {
 // sendable says why a section that sends can't be taken.
 func sendable(m *sdp.MediaDescription) error {
 	if len(m.MediaName.Formats) == 0 {
-		return bad("a media section offers none of VP8, VP9 and Opus", "媒体段未提供 VP8、VP9 或 Opus")
+		return bad("A media section offers none of VP8, VP9 and Opus", "媒体段未提供 VP8、VP9 或 Opus")
 	}
 	if _, ok := m.Attribute("ssrc"); !ok {
-		return bad("a media section that sends names no SSRC", "发送媒体段缺少 SSRC")
+		return bad("A media section that sends names no SSRC", "发送媒体段缺少 SSRC")
 	}
 	return nil
 }
 
 // formatsKept are the codecs taken, by lower-case name; the profile of VP9 is looked at besides.
-var formatsKept = []string{"vp8/90000", "vp9/90000", "opus/48000/2", "rtx/90000"}
+var formatsKept = []string{"vp8/90000", "vp9/90000", "opus/48000/2"}
 
 // stripFormats removes every codec but ours, and what is said about them.
 func stripFormats(m *sdp.MediaDescription) error {
 	if len(m.MediaName.Formats) > maxFormats {
-		return bad("a media section has too many formats", "媒体段的格式过多")
+		return bad("A media section has too many formats", "媒体段的格式过多")
 	}
 	kept := keptFormats(m)
 	m.MediaName.Formats = slices.DeleteFunc(m.MediaName.Formats, func(f string) bool { return !kept[f] })
-	if len(m.MediaName.Formats) == 1 || allRTX(m) {
-		m.MediaName.Formats = slices.DeleteFunc(m.MediaName.Formats, func(f string) bool { return isRTX(m, f) })
-	}
 	m.Attributes = slices.DeleteFunc(m.Attributes, func(a sdp.Attribute) bool {
 		switch a.Key {
 		case "rtpmap", "fmtp", "rtcp-fb":
@@ -158,45 +165,45 @@ func stripFormats(m *sdp.MediaDescription) error {
 	return nil
 }
 
+// keptFormats are the payload types of the codecs we know, and of their retransmissions.
 func keptFormats(m *sdp.MediaDescription) map[string]bool {
-	kept, foreign := map[string]bool{}, map[string]bool{}
+	kept, of := map[string]bool{}, map[string]string{} // of: codec of a payload type of retransmissions
 	for _, a := range m.Attributes {
 		pt, name, _ := strings.Cut(a.Value, " ")
-		if _, err := strconv.ParseUint(pt, 10, 7); err != nil {
-			continue
-		}
-		switch {
-		case a.Key == "rtpmap" && slices.Contains(formatsKept, strings.ToLower(name)):
-			kept[pt] = true
-		case a.Key == "fmtp" && foreignProfile(name):
-			foreign[pt] = true
+		if _, err := strconv.ParseUint(pt, 10, 7); err == nil && a.Key == "rtpmap" {
+			kept[pt] = slices.Contains(formatsKept, strings.ToLower(name))
+			if strings.EqualFold(name, "rtx/90000") {
+				of[pt] = ""
+			}
 		}
 	}
-	for pt := range foreign {
-		delete(kept, pt)
+	for _, a := range m.Attributes {
+		pt, fmtp, _ := strings.Cut(a.Value, " ")
+		if a.Key != "fmtp" {
+			continue
+		}
+		if profile, ok := parameter(fmtp, "profile-id"); ok && profile != "0" {
+			kept[pt] = false
+		}
+		if _, rtx := of[pt]; rtx {
+			of[pt], _ = parameter(fmtp, "apt")
+		}
+	}
+	for pt, codec := range of {
+		_, chained := of[codec]
+		kept[pt] = kept[codec] && !chained
 	}
 	return kept
 }
 
-// foreignProfile says whether format parameters are of a VP9 profile other than 0.
-func foreignProfile(fmtp string) bool {
+// parameter finds one parameter of a format.
+func parameter(fmtp, name string) (string, bool) {
 	for p := range strings.SplitSeq(fmtp, ";") {
-		if v, ok := strings.CutPrefix(strings.TrimSpace(p), "profile-id="); ok {
-			return v != "0"
+		if v, ok := strings.CutPrefix(strings.TrimSpace(p), name+"="); ok {
+			return v, true
 		}
 	}
-	return false
-}
-
-func isRTX(m *sdp.MediaDescription, format string) bool {
-	return slices.ContainsFunc(m.Attributes, func(a sdp.Attribute) bool {
-		pt, name, _ := strings.Cut(a.Value, " ")
-		return a.Key == "rtpmap" && pt == format && strings.HasPrefix(strings.ToLower(name), "rtx/")
-	})
-}
-
-func allRTX(m *sdp.MediaDescription) bool {
-	return !slices.ContainsFunc(m.MediaName.Formats, func(f string) bool { return !isRTX(m, f) })
+	return "", false
 }
 
 // stripCandidates removes the candidates that trickled ones would be refused for.
@@ -250,10 +257,10 @@ func (v *vetted) credentials(d *sdp.SessionDescription) error {
 	v.ufrag = find("ice-ufrag")
 	pwd := find("ice-pwd")
 	if len(v.ufrag) < 4 || len(v.ufrag) > 256 || len(pwd) < 22 || len(pwd) > 256 { // RFC 8839, 5.4
-		return bad("the ICE credentials are missing or malformed", "缺少 ICE 凭据或格式有误")
+		return bad("The ICE credentials are missing or malformed", "缺少 ICE 凭据或格式有误")
 	}
 	if len(strings.Fields(find("fingerprint"))) != 2 {
-		return bad("the certificate's fingerprint is missing", "缺少证书指纹")
+		return bad("The certificate's fingerprint is missing", "缺少证书指纹")
 	}
 	return nil
 }
@@ -261,7 +268,7 @@ func (v *vetted) credentials(d *sdp.SessionDescription) error {
 func (v *vetted) write(d *sdp.SessionDescription) error {
 	b, err := d.Marshal()
 	if err != nil {
-		return bad("the SDP can't be read", "无法解析 SDP")
+		return bad("The SDP can't be read", "无法解析 SDP")
 	}
 	v.sdp = string(b)
 	return nil

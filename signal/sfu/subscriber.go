@@ -205,11 +205,11 @@ func (s *subscriber) described() []wire.RTCTrack {
 // handleAnswer applies the client's answer to the offer under way.
 func (p *Peer) handleAnswer(a *wire.RTCAnswer) error {
 	if a.PC != wire.Sub {
-		return bad(`the client answers on "sub" only`, "客户端只能在 sub 上应答")
+		return bad(`The client answers on "sub" only`, "客户端只能在 sub 上应答")
 	}
 	s := p.sub
 	if s == nil || s.offer == "" {
-		return bad("no offer waits for an answer", "没有等待应答的提议")
+		return bad("No offer waits for an answer", "没有等待应答的提议")
 	}
 	v, err := vetSDP(a.SDP, false)
 	if err != nil {
@@ -220,7 +220,7 @@ func (p *Peer) handleAnswer(a *wire.RTCAnswer) error {
 	})
 	if err != nil {
 		p.fail(FailedNegotiation)
-		return bad("the answer can't be applied", "无法应用该应答")
+		return bad("The answer can't be applied", "无法应用该应答")
 	}
 	s.offer = ""
 	s.connection.described(v.ufrag)
