@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -109,7 +110,7 @@ func (c *Call) start(ctx context.Context) error {
 	if err := c.open(); err != nil {
 		return err
 	}
-	c.s.route(c.interview, c.frames)
+	c.s.route(c.interview, c)
 	if _, err := Ask[wire.InterviewState](ctx, c.s, wire.InterviewJoin{Interview: c.interview}); err != nil {
 		return fmt.Errorf("join: %w", err)
 	}
@@ -135,6 +136,15 @@ func (c *Call) Received() map[Key]Received {
 		all[k] = *r
 	}
 	return all
+}
+
+// Forget sets all counters to zero.
+func (c *Call) Forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.received {
+		*r = Received{Codec: r.Codec}
+	}
 }
 
 // Mute stops or resumes sending a track and tells the others.
@@ -181,8 +191,16 @@ func (c *Call) spawn(f func()) {
 	}
 }
 
+// resume takes the seat back after the session's connection was lost. When it is gone the call is over.
+func (c *Call) resume(former string) {
+	_, err := Ask[wire.InterviewState](c.ctx, c.s, wire.InterviewResume{Interview: c.interview, Session: former})
+	if err != nil && !errors.Is(err, ErrLost) { // lost again: the next return tries again
+		c.cancel(fmt.Errorf("resume: %w", err))
+	}
+}
+
 // route sends the frames of an interview to a call; nil ends it.
-func (s *Session) route(interview string, to chan<- wire.Body) {
+func (s *Session) route(interview string, to *Call) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if to == nil {
@@ -195,10 +213,24 @@ func (s *Session) route(interview string, to chan<- wire.Body) {
 // toCall hands a frame of negotiation to its call. A call that lets its queue run full has lost the thread anyway.
 func (s *Session) toCall(b wire.Body) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	c := s.calls[interviewOf(b)]
+	s.mu.Unlock()
+	if c == nil {
+		return
+	}
 	select {
-	case s.calls[interviewOf(b)] <- b:
+	case c.frames <- b:
 	default:
+		c.cancel(errors.New("client: the server's frames were not taken"))
+	}
+}
+
+// resumeCalls is what the session does when it is back.
+func (s *Session) resumeCalls(former string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.calls {
+		c.spawn(func() { c.resume(former) })
 	}
 }
 

@@ -90,8 +90,8 @@ type Session struct {
 	waiting map[string]chan wire.Body
 	ref     uint64
 	welcome wire.Welcome
-	wait    time.Duration               // what the server's bye asked for
-	calls   map[string]chan<- wire.Body // by interview
+	wait    time.Duration    // what the server's bye asked for
+	calls   map[string]*Call // by interview
 }
 
 // Dial connects, says hello and returns once the server has answered. The session lives until Close, whatever becomes of
@@ -99,7 +99,7 @@ type Session struct {
 func Dial(ctx context.Context, url, token string, o Options) (*Session, error) {
 	s := &Session{
 		url: url, opt: o.withDefaults(), token: token,
-		up: make(chan struct{}), waiting: map[string]chan wire.Body{}, calls: map[string]chan<- wire.Body{},
+		up: make(chan struct{}), waiting: map[string]chan wire.Body{}, calls: map[string]*Call{},
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	s.log = newJournal(o.Resume, s.opt.Push, s.fetch, s.work.Go)
@@ -159,9 +159,11 @@ func (s *Session) run(conn *websocket.Conn) {
 		if s.ctx.Err() == nil && !s.mayReturn(code) {
 			s.cancel(fmt.Errorf("%w: closed by the server with code %d", ErrClosed, code))
 		}
+		former := s.Welcome().Session
 		if conn = s.comeBack(); conn == nil {
 			return
 		}
+		s.resumeCalls(former)
 	}
 }
 

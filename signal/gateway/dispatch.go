@@ -41,6 +41,7 @@ var handlers = map[wire.Kind]handler{
 	wire.InterviewConsent{}.Kind():  done((*session).interviewConsent),
 	wire.InterviewWithdraw{}.Kind(): done((*session).interviewWithdraw),
 	wire.InterviewJoin{}.Kind():     on((*session).interviewJoin),
+	wire.InterviewResume{}.Kind():   on((*session).interviewResume),
 	wire.InterviewLeave{}.Kind():    done((*session).interviewLeave),
 	wire.InterviewEnd{}.Kind():      done((*session).interviewEnd),
 	wire.InterviewMute{}.Kind():     done((*session).interviewMute),

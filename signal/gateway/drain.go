@@ -20,15 +20,23 @@ const (
 // revoked (T7). A node that is not told finds out at the next ping, if it has [Config.Revocations].
 func (g *Gateway) Drop(user identity.UserID) {
 	for _, s := range g.sessions.of(user) {
-		s.drop()
+		s.cut(revoked())
 	}
 	NewHub(g.cfg.Bus, g.log).Drop(user)
 }
 
-// drop ends the session without waiting for what it is doing.
-func (s *session) drop() {
-	s.box.end(revoked())
+// cut ends the session without waiting for what it is doing. Any goroutine may call it.
+func (s *session) cut(e *ending) {
+	s.box.end(e)
 	s.cancel()
+}
+
+func revoked() *ending {
+	return &ending{code: wire.CloseRevoked, reason: "revoked", last: wire.Bye{Reason: "revoked"}}
+}
+
+func replaced() *ending {
+	return &ending{code: wire.CloseDuplicate, reason: "replaced", last: wire.Bye{Reason: "replaced"}}
 }
 
 // Drain ends all sessions in order and takes no new ones: each client is told when to come back, in slices, so that not

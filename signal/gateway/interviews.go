@@ -57,28 +57,14 @@ func (s *session) rooms() (Interviews, error) {
 	return s.g.cfg.Interviews, nil
 }
 
-// active lists the interviews that the principal is invited to, and takes back the seats that this device lost.
+// active lists the interviews that the principal is invited to.
 func (s *session) active() ([]wire.Interview, error) {
 	none := []wire.Interview{}
 	if s.g.cfg.Interviews == nil || identity.Allow(s.p, identity.InterviewJoin) != nil {
 		return none, nil
 	}
 	list, err := s.g.cfg.Interviews.Active(s.ctx, s.p)
-	if err != nil {
-		return nil, err
-	}
-	for i, v := range list {
-		if s.device == "" || v.State != string(interview.Live) && v.State != string(interview.Open) {
-			continue
-		}
-		if again, err := s.g.cfg.Interviews.Resume(s.ctx, s.p, interview.ID(v.ID), s.seat(v.ID)); err == nil {
-			s.seats[interview.ID(v.ID)] = struct{}{}
-			list[i] = again
-		} else if _, refused := errors.AsType[*policy.Refusal](err); !refused {
-			s.refusal(s.ctx, wire.InterviewJoin{}.Kind(), err) // logs it
-		}
-	}
-	return append(none, list...), nil
+	return append(none, list...), err
 }
 
 // seat is this connection's seat: what the room has for it goes the way of all pushes. Frames that come before the answer
@@ -126,19 +112,43 @@ func (s *session) interviewWithdraw(ctx context.Context, f wire.InterviewWithdra
 	return rooms.Withdraw(ctx, s.p, interview.ID(f.Interview))
 }
 
-// interviewJoin notes the seat before it asks, so that a join whose outcome is unknown is given up with the connection.
 func (s *session) interviewJoin(ctx context.Context, f wire.InterviewJoin) (wire.Body, error) {
 	rooms, err := s.rooms()
 	if err != nil {
 		return nil, err
 	}
+	return s.sit(ctx, f.Interview, rooms.Join)
+}
+
+// interviewResume takes a seat from a connection that is lost, whether the server has noticed that already or not.
+func (s *session) interviewResume(ctx context.Context, f wire.InterviewResume) (wire.Body, error) {
+	rooms, err := s.rooms()
+	if err != nil {
+		return nil, err
+	}
+	if f.Session == s.id {
+		return nil, policy.ErrBadRequest.With("The seat is this session's already.", "座位已属于当前会话。")
+	}
+	for _, former := range s.g.sessions.of(s.who) {
+		if former.id == f.Session {
+			former.cut(replaced())
+		}
+	}
+	rooms.Gone(s.p, interview.ID(f.Interview), f.Session)
+	return s.sit(ctx, f.Interview, rooms.Resume)
+}
+
+type sitting func(context.Context, identity.Principal, interview.ID, interview.Seat) (wire.Interview, error)
+
+// sit notes the seat before it asks for it, so that one whose outcome is unknown is given up with the connection.
+func (s *session) sit(ctx context.Context, id string, take sitting) (wire.Body, error) {
 	if len(s.seats) >= maxSeats {
 		return nil, policy.ErrConflict.With("This connection is in too many interviews.", "此连接已加入过多面试。")
 	}
-	s.seats[interview.ID(f.Interview)] = struct{}{}
-	view, err := rooms.Join(ctx, s.p, interview.ID(f.Interview), s.seat(f.Interview))
+	s.seats[interview.ID(id)] = struct{}{}
+	view, err := take(ctx, s.p, interview.ID(id), s.seat(id))
 	if _, refused := errors.AsType[*policy.Refusal](err); refused {
-		delete(s.seats, interview.ID(f.Interview))
+		delete(s.seats, interview.ID(id))
 	}
 	return wire.InterviewState{Interview: view}, err
 }

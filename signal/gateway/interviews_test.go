@@ -133,7 +133,9 @@ func (b *booth) Gone(p identity.Principal, id interview.ID, seat string) {
 	b.note("gone %s %s", id, seat)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.away[string(p.User)] = b.seats[string(p.User)].Device
+	if held := b.seats[string(p.User)]; held.ID == seat {
+		b.away[string(p.User)] = held.Device
+	}
 }
 
 func TestTheFramesOfInterviewsReachTheService(t *testing.T) {
@@ -198,25 +200,55 @@ func TestWhatAJoinSendsEarlyComesAfterItsAnswer(t *testing.T) {
 	}
 }
 
+// withDevice signs Ann in on a device.
+func (n *node) withDevice(device string) (*raw, wire.Welcome) {
+	n.t.Helper()
+	r := n.raw()
+	r.send("h", wire.Hello{Token: token(n.t, ann, time.Hour), Device: device})
+	return r, expect[wire.Welcome](r, "h")
+}
+
 func TestALostConnectionGivesUpItsSeatAndTheDeviceTakesItBack(t *testing.T) {
 	b := newBooth()
 	n := start(t, interviews(b))
-	hello := func(device string) (*raw, wire.Welcome) {
-		r := n.raw()
-		r.send("h", wire.Hello{Token: token(t, ann, time.Hour), Device: device})
-		return r, expect[wire.Welcome](r, "h")
-	}
-	r, w := hello("phone")
+	r, w := n.withDevice("phone")
 	r.send("1", wire.InterviewJoin{Interview: room})
 	expect[wire.InterviewState](r, "1")
 	r.CloseNow()
 	eventually(t, "the seat is given up", func() bool { return b.noted("gone " + room + " " + w.Session) })
-	if _, w := hello("laptop"); w.Interviews[0].Reason == "resumed" {
-		t.Error("another device took the seat back")
+	again := wire.InterviewResume{Interview: room, Session: w.Session}
+	laptop, _ := n.withDevice("laptop")
+	laptop.send("1", again)
+	laptop.expectError("1", "not_found")
+	phone, w := n.withDevice("phone")
+	phone.send("1", again)
+	if s := expect[wire.InterviewState](phone, "1"); s.Reason != "resumed" {
+		t.Errorf("got %+v", s)
 	}
-	if _, w := hello("phone"); w.Interviews[0].Reason != "resumed" {
-		t.Errorf("the device did not get its seat back: %+v", w.Interviews[0])
+	if got := b.seat(ann.User).ID; got != w.Session {
+		t.Errorf("the seat is of session %s, want %s", got, w.Session)
 	}
+	phone.send("2", wire.InterviewResume{Interview: room, Session: w.Session})
+	phone.expectError("2", "bad_request")
+}
+
+func TestASeatIsTakenBackFromAConnectionThatOnlySeemsAlive(t *testing.T) {
+	b := newBooth()
+	n := start(t, interviews(b))
+	r, w := n.withDevice("phone")
+	r.send("1", wire.InterviewJoin{Interview: room})
+	expect[wire.InterviewState](r, "1")
+	phone, _ := n.withDevice("phone")
+	phone.send("1", wire.InterviewResume{Interview: room, Session: w.Session})
+	if s := expect[wire.InterviewState](phone, "1"); s.Reason != "resumed" {
+		t.Errorf("got %+v", s)
+	}
+	r.expectClose(wire.CloseDuplicate)
+	stranger, _ := n.signIn(rob, nil)
+	stranger.send("1", wire.InterviewResume{Interview: room, Session: w.Session})
+	stranger.expectError("1", "not_found")
+	phone.send("2", wire.Ping{})
+	expect[wire.Pong](phone, "2")
 }
 
 func TestAChangedInterviewIsShownToEachAsTheySeeIt(t *testing.T) {
@@ -246,7 +278,7 @@ func TestANodeWithoutInterviewsRefusesThem(t *testing.T) {
 		t.Errorf("got %v", w.Interviews)
 	}
 	for i, b := range []wire.Body{
-		wire.InterviewOpen{}, wire.InterviewConsent{}, wire.InterviewWithdraw{}, wire.InterviewJoin{}, wire.InterviewLeave{},
+		wire.InterviewOpen{}, wire.InterviewConsent{}, wire.InterviewWithdraw{}, wire.InterviewJoin{}, wire.InterviewResume{}, wire.InterviewLeave{},
 		wire.InterviewEnd{}, wire.InterviewMute{}, wire.InterviewReceipts{}, wire.RTCOffer{}, wire.RTCAnswer{}, wire.RTCCandidate{}, wire.RTCRestart{},
 	} {
 		r.send(fmt.Sprint(i), b)

@@ -75,10 +75,6 @@ func (s *session) tick(now time.Time) error {
 	return s.pingClient(now)
 }
 
-func revoked() *ending {
-	return &ending{code: wire.CloseRevoked, reason: "revoked", last: wire.Bye{Reason: "revoked"}}
-}
-
 // revoked asks whether the token was taken back meanwhile, in case the hint of it was lost (T7).
 func (s *session) revoked() bool {
 	if s.g.cfg.Revocations == nil {

@@ -120,7 +120,7 @@ func codeOf(r *policy.Refusal) wire.Close {
 // enter registers the live route. From here pushes queue up, and none is written before the welcome.
 func (s *session) enter() error {
 	if oldest := s.g.sessions.add(s, s.g.limits.PerUser); oldest != nil {
-		oldest.box.end(&ending{code: wire.CloseDuplicate, reason: "replaced", last: wire.Bye{Reason: "replaced"}})
+		oldest.box.end(replaced())
 	}
 	s.g.metrics.sessions.Inc()
 	s.entered, s.attached = true, true

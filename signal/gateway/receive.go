@@ -110,7 +110,7 @@ func (g *Gateway) receiveReceipt(_ context.Context, to []*session, line []byte) 
 
 func (g *Gateway) receiveDrop(_ context.Context, to []*session, _ []byte) error {
 	for _, s := range to {
-		s.drop()
+		s.cut(revoked())
 	}
 	return nil
 }

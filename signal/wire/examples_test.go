@@ -65,6 +65,7 @@ var examples = []Frame{
 	{Ref: "9", Body: InterviewConsent{Interview: interview, Version: "interview-recording@1", Agree: true, AudioOnly: true}},
 	{Ref: "10", Body: InterviewWithdraw{Interview: interview}},
 	{Ref: "11", Body: InterviewJoin{Interview: interview}},
+	{Ref: "19", Body: InterviewResume{Interview: interview, Session: "0195794f-0000-7000-8000-00000000002a"}},
 	{Ref: "12", Body: InterviewLeave{Interview: interview}},
 	{Ref: "13", Body: InterviewEnd{Interview: interview}},
 	{Ref: "14", Body: InterviewMute{Interview: interview, Track: "camera", Muted: true}},

@@ -69,6 +69,13 @@ type (
 	InterviewJoin struct {
 		Interview string `json:"interview"`
 	}
+	// InterviewResume takes a seat back whose connection was lost, with its peer connections as they are. Session is the
+	// one that held it ([Welcome].Session); the device must be the same. Answered by [InterviewState]; refused as
+	// conflict when the seat is no more, then join again with new peer connections. The server offers anew on "sub".
+	InterviewResume struct {
+		Interview string `json:"interview"`
+		Session   string `json:"session"`
+	}
 	// InterviewLeave gives up the seat without ending the interview.
 	InterviewLeave struct {
 		Interview string `json:"interview"`

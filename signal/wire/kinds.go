@@ -72,6 +72,7 @@ var kinds = map[Kind]kind{
 	InterviewConsent{}.Kind():  of[InterviewConsent](Client),
 	InterviewWithdraw{}.Kind(): of[InterviewWithdraw](Client),
 	InterviewJoin{}.Kind():     of[InterviewJoin](Client),
+	InterviewResume{}.Kind():   of[InterviewResume](Client),
 	InterviewLeave{}.Kind():    of[InterviewLeave](Client),
 	InterviewEnd{}.Kind():      of[InterviewEnd](Client),
 	InterviewMute{}.Kind():     of[InterviewMute](Client),
@@ -116,6 +117,7 @@ func (InterviewState) Kind() Kind    { return "interview.state" }
 func (InterviewConsent) Kind() Kind  { return "interview.consent" }
 func (InterviewWithdraw) Kind() Kind { return "interview.withdraw" }
 func (InterviewJoin) Kind() Kind     { return "interview.join" }
+func (InterviewResume) Kind() Kind   { return "interview.resume" }
 func (InterviewLeave) Kind() Kind    { return "interview.leave" }
 func (InterviewEnd) Kind() Kind      { return "interview.end" }
 func (InterviewMute) Kind() Kind     { return "interview.mute" }
