@@ -12,6 +12,7 @@ import { chromium } from "playwright-core";
 
 const here = import.meta.dirname;
 const binary = resolve(process.env.PARLEY_BIN ?? join(here, "../../bin/parley"));
+const any = "127.0.0.1:0";
 const browserPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 /** Where pictures go; never into the repository. */
@@ -30,24 +31,28 @@ export function missing() {
 }
 
 /**
- * Starts `parley dev` on ports of its own.
+ * Starts `parley dev`, on ports of its own and with fresh data unless told otherwise.
  *
- * @returns {Promise<{ http: string, stop: () => Promise<void> }>}
+ * @param {{ data?: string, http?: string, udp?: string }} [where] for a server that comes back after a kill
+ * @returns {Promise<any>} what it printed when ready, its log so far, and the ways to end it
  */
-export async function startParley() {
-  const data = mkdtempSync(join(tmpdir(), "parley-web-"));
-  const any = "127.0.0.1:0";
-  const server = spawn(binary, ["dev", "--json", "--http", any, "--admin", any, "--udp", any, "--data", data], { stdio: ["ignore", "pipe", "pipe"] });
+export async function startParley({ data = mkdtempSync(join(tmpdir(), "parley-web-")), http = any, udp = any } = {}) {
+  const server = spawn(binary, ["dev", "--json", "--http", http, "--admin", any, "--udp", udp, "--data", data], { stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
-  server.stderr.on("data", (chunk) => (log = (log + chunk).slice(-20_000)));
+  server.stderr.on("data", (chunk) => (log += chunk));
   const gone = new Promise((done) => server.once("exit", done));
   const ready = await Promise.race([firstLine(server.stdout), gone.then((code) => Promise.reject(new Error(`the server ended with ${code}:\n${log}`)))]);
+  const end = (/** @type {NodeJS.Signals} */ signal) => {
+    server.kill(signal);
+    return gone;
+  };
   return {
     ...JSON.parse(ready),
+    data,
     log: () => log,
+    kill: () => end("SIGKILL"),
     stop: async () => {
-      server.kill("SIGTERM");
-      await gone;
+      await end("SIGTERM");
       rmSync(data, { recursive: true, force: true });
     },
   };

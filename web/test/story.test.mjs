@@ -8,9 +8,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { artifacts, missing, person, startBrowser, startParley, until } from "./harness.mjs";
+import { capturing, heard, hears, loudness, meet, patience, say, seesFramesGrow, sit, startInterview, state } from "./people.mjs";
 
 const why = missing();
-const patience = { timeout: 20_000 };
 
 describe("the story of two people", { skip: why }, () => {
   /** @type {Awaited<ReturnType<typeof startParley>>} */
@@ -52,7 +52,7 @@ describe("the story of two people", { skip: why }, () => {
     await chatBothWays();
     await missNothing();
     await disclose();
-    await meet();
+    await meet(recruiter, candidate);
     await seeAndHear(recruiter);
     await seeAndHear(candidate);
     await mute();
@@ -62,7 +62,7 @@ describe("the story of two people", { skip: why }, () => {
   });
 
   test("a candidate who declines the recording still chats", async () => {
-    await startInterview();
+    await startInterview(recruiter, candidate);
     await candidate.at("interview-enter").click();
     await candidate.at("consent-decline").click();
     await candidate.at("composer").waitFor();
@@ -73,7 +73,7 @@ describe("the story of two people", { skip: why }, () => {
   });
 
   test("a candidate who agrees to sound only is heard and not seen", async () => {
-    await startInterview();
+    await startInterview(recruiter, candidate);
     await recruiter.at("consent-agree").click();
     await recruiter.at("join").click();
     await candidate.at("interview-enter").click();
@@ -86,7 +86,7 @@ describe("the story of two people", { skip: why }, () => {
   });
 
   test("withdrawing the consent ends the interview for both within three seconds", async () => {
-    await meet();
+    await meet(recruiter, candidate);
     await candidate.at("withdraw").click();
     const start = Date.now();
     await candidate.at("confirm-withdraw").click();
@@ -94,29 +94,6 @@ describe("the story of two people", { skip: why }, () => {
     assert.ok(Date.now() - start < 3000);
     assert.equal(await capturing(recruiter), false);
   });
-
-  /** @param {typeof recruiter} who @param {string} seat */
-  async function sit(who, seat) {
-    await who.page.goto(`/chat.html#seat=${seat}`);
-    await who.at("conversation").first().click(patience);
-    await who.at("composer").waitFor();
-  }
-
-  /** @param {typeof recruiter} who @param {string} text */
-  async function say(who, text) {
-    await who.at("composer").fill(text);
-    await who.at("composer").press("Enter");
-  }
-
-  /** @param {typeof recruiter} who @param {string} text */
-  async function heard(who, text) {
-    await who.at("message").filter({ hasText: text }).waitFor(patience);
-  }
-
-  /** The state of the last own message. @param {typeof recruiter} who @param {string} wanted */
-  async function state(who, wanted) {
-    await who.page.locator(`.message.mine[data-state="${wanted}"]`).last().waitFor(patience);
-  }
 
   async function chatBothWays() {
     assert.match(await recruiter.at("other-name").innerText(), /李\*\*/, "the name is masked before it is disclosed");
@@ -151,62 +128,11 @@ describe("the story of two people", { skip: why }, () => {
     await recruiter.at("system-line").filter({ hasText: "公开了姓名" }).waitFor();
   }
 
-  async function startInterview() {
-    await recruiter.at("start-interview").click();
-    await recruiter.at("consent").waitFor(patience);
-    await candidate.at("interview-enter").waitFor(patience);
-  }
-
-  async function meet() {
-    await startInterview();
-    await candidate.at("interview-enter").click();
-    for (const who of [recruiter, candidate]) {
-      assert.ok((await who.at("consent-text").innerText()).length > 40, "the notice says what is recorded");
-      assert.equal(await capturing(who), false, "no device is open before the consent");
-      await who.at("consent-agree").click();
-      await who.at("join").click(patience);
-      await who.at("call").waitFor(patience);
-    }
-    await Promise.all([recruiter, candidate].map((who) => who.page.locator('.recording-sign.on').waitFor(patience)));
-  }
-
   /** @param {typeof recruiter} who */
   async function seeAndHear(who) {
     await seesFramesGrow(who);
     await hears(who);
     assert.ok(await who.page.locator(".recording-sign.on").isVisible());
-  }
-
-  /** @param {typeof recruiter} who */
-  async function seesFramesGrow(who) {
-    const frames = () => who.at("remote-video").evaluate((/** @type {HTMLVideoElement} */ v) => v.getVideoPlaybackQuality().totalVideoFrames);
-    await until("a first picture", async () => (await frames()) > 0, 25_000);
-    const first = await frames();
-    await until("ten more pictures", async () => (await frames()) > first + 10);
-  }
-
-  /** Chromium's fake microphone beeps once a second. @param {typeof recruiter} who */
-  async function hears(who) {
-    await until("sound of the other side", async () => (await loudness(who)) > 0.01, 20_000);
-  }
-
-  /** @param {typeof recruiter} who @returns {Promise<number>} the loudest sample of 1.5 s */
-  function loudness(who) {
-    return who.at("remote-video").evaluate(async (/** @type {HTMLVideoElement} */ video) => {
-      const stream = /** @type {MediaStream | null} */ (video.srcObject);
-      if (!stream?.getAudioTracks().length) return 0;
-      const context = new AudioContext();
-      const analyser = context.createAnalyser();
-      context.createMediaStreamSource(stream).connect(analyser);
-      const samples = new Float32Array(analyser.fftSize);
-      let loudest = 0;
-      for (const end = Date.now() + 1500; Date.now() < end; await new Promise(requestAnimationFrame)) {
-        analyser.getFloatTimeDomainData(samples);
-        loudest = Math.max(loudest, ...samples.map(Math.abs));
-      }
-      await context.close();
-      return loudest;
-    });
   }
 
   async function mute() {
@@ -257,9 +183,4 @@ describe("the story of two people", { skip: why }, () => {
     assert.ok((await pictures()).every((width) => width > 0), "both sides have a picture");
   }
 
-  /** @param {typeof recruiter} who @returns {Promise<boolean>} whether the page shows a live device of its own */
-  function capturing(who) {
-    return who.page.evaluate(() => [...document.querySelectorAll("video.mirror")].some((v) =>
-      /** @type {MediaStream | null} */ (/** @type {HTMLVideoElement} */ (v).srcObject)?.getTracks().some((track) => track.readyState === "live")));
-  }
 });
