@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
+	"unicode"
 
 	"parley/recording"
 )
@@ -31,7 +33,7 @@ func printText(w io.Writer, r *recording.Report) error {
 		fmt.Fprintf(&b, "TAMPERED: %d findings\n", len(r.Findings))
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "  %s: bytes %d-%d: %s: %s\n", f.File, f.From, f.To, f.Class, f.Detail)
+		fmt.Fprintf(&b, "  %s: bytes %d-%d: %s: %s\n", clean(f.File), f.From, f.To, f.Class, clean(f.Detail))
 	}
 	describe(&b, r)
 	attest(&b, r)
@@ -40,19 +42,30 @@ func printText(w io.Writer, r *recording.Report) error {
 }
 
 func describe(b *bytes.Buffer, r *recording.Report) {
-	fmt.Fprintf(b, "recording  %s (format %d, by %s)\n", r.Recording, r.Format, r.Build)
-	fmt.Fprintf(b, "started    %s, lasted %s, ended: %s\n", r.Started.Format(time.RFC3339), r.Length, r.Reason)
-	fmt.Fprintf(b, "head       %s of %d entries, signed %s by key %s\n", r.Head, r.Entries, r.Signed.Format(time.RFC3339), r.Key)
+	fmt.Fprintf(b, "recording  %s (format %d, by %s)\n", clean(string(r.Recording)), r.Format, clean(r.Build))
+	fmt.Fprintf(b, "started    %s, lasted %s, ended: %s\n", r.Started.Format(time.RFC3339), r.Length, clean(string(r.Reason)))
+	fmt.Fprintf(b, "head       %s of %d entries, signed %s by key %s\n", clean(r.Head), r.Entries,
+		r.Signed.Format(time.RFC3339), clean(string(r.Key)))
 	for _, j := range r.Journals {
 		end := "closed in order"
 		if !j.Final {
 			end = "not closed: cut after a crash or a full disk"
 		}
-		fmt.Fprintf(b, "journal    %s: %d bytes in %d segments, %s\n", j.Participant, j.Size, j.Segments, end)
+		fmt.Fprintf(b, "journal    %s: %d bytes in %d segments, %s\n", clean(string(j.Participant)), j.Size, j.Segments, end)
 	}
 	for _, g := range r.Gaps {
-		fmt.Fprintf(b, "gap        %s: %d-%d ms: %s\n", g.Participant, g.FromMS, g.ToMS, g.Reason)
+		fmt.Fprintf(b, "gap        %s: %d-%d ms: %s\n", clean(string(g.Participant)), g.FromMS, g.ToMS, clean(g.Reason))
 	}
+}
+
+// clean keeps what a forger wrote from moving the cursor or making lines of its own.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
 }
 
 // attest says whose word the result rests on (E6).
