@@ -26,14 +26,26 @@ func (s *Session) connect(ctx context.Context) (*websocket.Conn, error) {
 		conn.CloseNow()
 		return nil, err
 	}
-	s.mu.Lock()
-	s.conn = conn
-	close(s.up)
-	s.mu.Unlock()
+	if !s.raise(conn) {
+		conn.CloseNow()
+		return nil, ErrClosed
+	}
 	for _, line := range rest {
 		s.take(line)
 	}
 	return conn, nil
+}
+
+// raise makes the connection the session's, unless the session was closed meanwhile: Close has then not seen it.
+func (s *Session) raise(conn *websocket.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() != nil {
+		return false
+	}
+	s.conn = conn
+	close(s.up)
+	return true
 }
 
 // hello returns the frames that came in one message with the welcome.
