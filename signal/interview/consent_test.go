@@ -179,7 +179,7 @@ func TestWithdrawalOfOthersConcernsNobodyHere(t *testing.T) {
 		} {
 			w.must(w.ledger.Withdraw(t.Context(), m))
 		}
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		if v := w.view(candidate, id); v.State != "live" {
 			t.Errorf("state %q, reason %q", v.State, v.Reason)
 		}
@@ -211,14 +211,14 @@ func withdrawFromBusyOwner(t *testing.T, unwritten error) {
 		go w.Join(t.Context(), candidate, id, newBrowser("d").Seat)
 		synctest.Wait()
 		p := w.peer("zoe")
-		w.audit.fail = unwritten // and even if nothing can be written down
+		w.audit.breakDown(unwritten) // and even if nothing can be written down
 		go w.Withdraw(t.Context(), candidate, id)
 		synctest.Wait() // no time passes
 		if !p.out() {
 			t.Error("media goes on while the owner waits for the conversation")
 		}
 		close(w.chat.stuck)
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		w.ended(id, interview.Withdrawn)
 	})
 }
@@ -227,15 +227,15 @@ func TestWithdrawalCutsTheMediaEvenIfItCanNotBeWrittenDown(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		id, _, _ := w.live()
 		p := w.peer("zoe")
-		w.audit.fail = errors.New("audit log is full")
-		if err := w.Withdraw(t.Context(), candidate, id); !errors.Is(err, w.audit.fail) {
+		w.audit.breakDown(errors.New("audit log is full"))
+		if err := w.Withdraw(t.Context(), candidate, id); !errors.Is(err, w.audit.broken()) {
 			t.Errorf("withdraw: %v", err)
 		}
 		if !p.out() {
 			t.Error("media goes on")
 		}
 		w.ended(id, interview.Withdrawn)
-		w.audit.fail = nil
+		w.audit.breakDown(nil)
 		w.must(w.Withdraw(t.Context(), candidate, id)) // tried again
 		if _, err := w.ledger.Granted(t.Context(), privacy.Matter{Subject: "ann", Purpose: policy.InterviewRecording, Context: string(id)}); err == nil {
 			t.Error("the consent still holds")

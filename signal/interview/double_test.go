@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,6 +55,24 @@ func (d *diary) count(line string) int {
 	return n
 }
 
+// fault makes a double fail until it is mended by breakDown(nil).
+type fault struct {
+	lock sync.Mutex
+	err  error
+}
+
+func (f *fault) breakDown(err error) {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	f.err = err
+}
+
+func (f *fault) broken() error {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	return f.err
+}
+
 // talk is a chat of one conversation, "c1", unless more are added.
 type talk struct {
 	*diary
@@ -61,8 +80,8 @@ type talk struct {
 	members map[chat.ConversationID][]chat.Member
 	posts   map[chat.ClientID]chat.Draft
 	order   []chat.ClientID
-	fail    error
-	stuck   chan struct{} // posts wait for it
+	fault
+	stuck chan struct{} // posts wait for it
 }
 
 func (c *talk) Members(_ context.Context, id chat.ConversationID) ([]chat.Member, error) {
@@ -84,8 +103,8 @@ func (c *talk) Post(ctx context.Context, id chat.ConversationID, d chat.Draft) (
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.fail != nil {
-		return chat.Ack{}, c.fail
+	if err := c.broken(); err != nil {
+		return chat.Ack{}, err
 	}
 	_, dup := c.posts[d.CID]
 	if !dup {
@@ -93,12 +112,6 @@ func (c *talk) Post(ctx context.Context, id chat.ConversationID, d chat.Draft) (
 		c.order = append(c.order, d.CID)
 	}
 	return chat.Ack{Dup: dup}, nil
-}
-
-func (c *talk) breakDown(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.fail = err
 }
 
 // cards are the interview entries as they stand in the log.
@@ -118,14 +131,15 @@ func (c *talk) cards() []wire.InterviewContent {
 // book is an audit log that can be full.
 type book struct {
 	*diary
-	fail error
+	fault
 }
 
 func (b *book) Record(_ context.Context, _ identity.Principal, action, _ string, _ ...string) error {
-	if b.fail == nil {
+	err := b.broken()
+	if err == nil {
 		b.write("audit " + action)
 	}
-	return b.fail
+	return err
 }
 
 // hub notes who was told.
@@ -147,13 +161,25 @@ func (h *hub) Receipt(_ []identity.UserID, r wire.InterviewReceipt) {
 	h.receipts = append(h.receipts, r)
 }
 
+func (h *hub) got() []wire.InterviewReceipt {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.receipts)
+}
+
+func (h *hub) seen() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.views
+}
+
 // reels is a recorder in memory.
 type reels struct {
 	*diary
 	mu    sync.Mutex
+	fault
 	parts []*reel
-	fail  error
-	slow  time.Duration // how long stopping takes
+	slow  atomic.Int64 // how long stopping takes, in nanoseconds
 }
 
 // reel is one part.
@@ -180,8 +206,8 @@ type sink struct {
 func (r *reels) Start(_ context.Context, s interview.RecordingSpec) (interview.Recording, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.fail != nil {
-		return nil, r.fail
+	if err := r.broken(); err != nil {
+		return nil, err
 	}
 	part := &reel{recorder: r, spec: s, started: time.Now(), sinks: map[identity.UserID]*sink{}, agreed: map[identity.UserID]string{}}
 	for _, p := range s.Participants {
@@ -218,6 +244,12 @@ func (r *reels) last(t *testing.T) *reel {
 	return r.parts[len(r.parts)-1]
 }
 
+func (r *reels) all() []*reel {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.parts)
+}
+
 func (p *reel) Sink(_ context.Context, user identity.UserID) (media.Sink, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -237,7 +269,7 @@ func (p *reel) Consent(_ context.Context, user identity.UserID, g privacy.Grant)
 }
 
 func (p *reel) Stop(_ context.Context, reason string) error {
-	time.Sleep(p.recorder.slow)
+	time.Sleep(time.Duration(p.recorder.slow.Load()))
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stopped, p.ended = reason, time.Now()
@@ -290,8 +322,8 @@ func (s *sink) gaps() (reasons []media.GapReason) {
 type halls struct {
 	*diary
 	mu    sync.Mutex
+	fault
 	rooms []*hall
-	fail  error
 }
 
 type hall struct {
@@ -315,8 +347,8 @@ type peer struct {
 func (h *halls) NewRoom(interview.ID, int) (interview.Room, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.fail != nil {
-		return nil, h.fail
+	if err := h.broken(); err != nil {
+		return nil, err
 	}
 	r := &hall{halls: h, peers: map[identity.UserID]*peer{}}
 	h.rooms = append(h.rooms, r)
@@ -609,4 +641,10 @@ func (w *world) ended(id interview.ID, why interview.Reason) {
 		}
 		r.mu.Unlock()
 	}
+}
+
+// pass lets time pass in the bubble, and whatever it sets off happen.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }

@@ -35,13 +35,13 @@ func TestAnInterviewFromOpenToReceipt(t *testing.T) {
 		if v := w.view(candidate, id); v.State != "open" || !v.Recording || v.RecordedSince == nil || !side(t, v, "zoe").Present {
 			t.Errorf("with one in it is %+v", v)
 		}
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		w.enter(candidate, id)
 		v := w.view(candidate, id)
 		if v.State != "live" || v.Live == nil || v.Live.Sub(*v.RecordedSince) != 10*time.Second {
 			t.Errorf("with both in it is %+v", v)
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		w.must(w.End(t.Context(), candidate, id))
 		w.must(w.End(t.Context(), recruiter, id)) // both hang up at once
 		synctest.Wait()
@@ -52,8 +52,8 @@ func TestAnInterviewFromOpenToReceipt(t *testing.T) {
 		if !slices.Equal(cards, want) {
 			t.Errorf("cards %+v", cards)
 		}
-		if len(w.hub.receipts) != 1 || len(w.hub.receipts[0].Heads) != 1 || w.hub.receipts[0].Interview != string(id) {
-			t.Errorf("receipts %+v", w.hub.receipts)
+		if len(w.hub.got()) != 1 || len(w.hub.got()[0].Heads) != 1 || w.hub.got()[0].Interview != string(id) {
+			t.Errorf("receipts %+v", w.hub.got())
 		}
 		if r, err := w.Receipts(t.Context(), candidate, id); err != nil || len(r.Heads) != 1 {
 			t.Errorf("receipts asked for: %+v, %v", r, err)
@@ -77,7 +77,7 @@ func TestJoiningAgainReplacesTheFormerSeat(t *testing.T) {
 		refused(t, "mute by the former", w.Mute(t.Context(), candidate, first.ID, wire.InterviewMute{Interview: string(id)}), policy.ErrConflict)
 		w.must(w.Leave(t.Context(), candidate, id, first.ID))
 		w.Gone(candidate, id, first.ID) // the dead socket of a reload is noticed late
-		time.Sleep(40 * time.Second)
+		pass(40 * time.Second)
 		if got := side(t, w.view(recruiter, id), "ann"); !got.Present || got.Away {
 			t.Errorf("what the former said moved the new seat: %+v", got)
 		}
@@ -89,7 +89,7 @@ func TestJoiningAgainReplacesTheFormerSeat(t *testing.T) {
 		if _, err := w.Join(t.Context(), candidate, id, third); err != nil || len(second.losses()) != 0 {
 			t.Errorf("join again by the same connection: %v, lost %v", err, second.losses())
 		}
-		if w.recorder.last(t).end() != "" || len(w.recorder.parts) != 1 {
+		if w.recorder.last(t).end() != "" || len(w.recorder.all()) != 1 {
 			t.Error("a reload began another part of the recording")
 		}
 	})
@@ -123,7 +123,7 @@ func TestALostConnectionIsHeldAndTakenBack(t *testing.T) {
 		if got := side(t, w.view(recruiter, id), "ann"); !got.Present || !got.Away {
 			t.Errorf("seen as %+v", got)
 		}
-		time.Sleep(29 * time.Second)
+		pass(29 * time.Second)
 		other := newBrowser("another device")
 		_, err := w.Resume(t.Context(), candidate, id, other.Seat)
 		refused(t, "resume by another device", err, policy.ErrConflict)
@@ -134,7 +134,7 @@ func TestALostConnectionIsHeldAndTakenBack(t *testing.T) {
 		if _, err := w.Resume(t.Context(), candidate, id, back.Seat); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if got := side(t, w.view(recruiter, id), "ann"); !got.Present || got.Away || p.out() {
 			t.Errorf("after coming back: %+v, peer out %v", got, p.out())
 		}
@@ -155,7 +155,7 @@ func TestALostConnectionIsGivenUpAfterAWhile(t *testing.T) {
 		id, _, ann := w.live()
 		p := w.peer("ann")
 		w.Gone(candidate, id, ann.ID)
-		time.Sleep(31 * time.Second)
+		pass(31 * time.Second)
 		if got := side(t, w.view(recruiter, id), "ann"); got.Present || !p.out() {
 			t.Errorf("after 31 s: %+v, peer out %v", got, p.out())
 		}
@@ -164,10 +164,10 @@ func TestALostConnectionIsGivenUpAfterAWhile(t *testing.T) {
 		}
 		_, err := w.Resume(t.Context(), candidate, id, newBrowser(ann.Device).Seat)
 		refused(t, "resume after 31 s", err, policy.ErrConflict)
-		time.Sleep(5 * time.Minute) // one is still in
+		pass(5 * time.Minute) // one is still in
 		w.rejoin(candidate, id)
-		if v := w.view(recruiter, id); v.State != "live" || len(w.recorder.parts) != 1 {
-			t.Errorf("state %q, %d parts", v.State, len(w.recorder.parts))
+		if v := w.view(recruiter, id); v.State != "live" || len(w.recorder.all()) != 1 {
+			t.Errorf("state %q, %d parts", v.State, len(w.recorder.all()))
 		}
 	})
 }
@@ -177,19 +177,19 @@ func TestALiveInterviewThatNobodyIsInEnds(t *testing.T) {
 		id, zoe, ann := w.live()
 		w.must(w.Leave(t.Context(), recruiter, id, zoe.ID))
 		w.Gone(candidate, id, ann.ID)
-		time.Sleep(59 * time.Second)
+		pass(59 * time.Second)
 		if v := w.view(recruiter, id); v.State != "live" {
 			t.Fatalf("state %q after 59 s", v.State)
 		}
 		w.rejoin(candidate, id)
 		w.Gone(candidate, id, ann.ID)
-		time.Sleep(2 * time.Minute) // ann is back
+		pass(2 * time.Minute) // ann is back
 		if v := w.view(recruiter, id); v.State != "live" {
 			t.Fatalf("state %q with one in", v.State)
 		}
 		again := w.rejoin(candidate, id)
 		w.must(w.Leave(t.Context(), candidate, id, again.ID))
-		time.Sleep(61 * time.Second)
+		pass(61 * time.Second)
 		w.ended(id, interview.Abandoned)
 	})
 }
@@ -199,7 +199,7 @@ func TestAnOpenInterviewOutlivesAnEarlyVisit(t *testing.T) {
 		id := w.open()
 		ann := w.enter(candidate, id)
 		w.must(w.Leave(t.Context(), candidate, id, ann.ID))
-		time.Sleep(61 * time.Second)
+		pass(61 * time.Second)
 		if v := w.view(recruiter, id); v.State != "open" || v.Recording {
 			t.Fatalf("state %q, recording %v", v.State, v.Recording)
 		}
@@ -211,7 +211,7 @@ func TestAnOpenInterviewOutlivesAnEarlyVisit(t *testing.T) {
 		w.must(w.End(t.Context(), recruiter, id))
 		synctest.Wait()
 		w.ended(id, interview.Hangup)
-		if r := w.hub.receipts; len(r) != 1 || len(r[0].Heads) != 2 {
+		if r := w.hub.got(); len(r) != 1 || len(r[0].Heads) != 2 {
 			t.Errorf("receipts %+v, want one with both parts", r)
 		}
 	})
@@ -219,20 +219,20 @@ func TestAnOpenInterviewOutlivesAnEarlyVisit(t *testing.T) {
 
 func TestTheReceiptWaitsForTheLastSeal(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		w.recorder.slow = 90 * time.Second
+		w.recorder.slow.Store(int64(90 * time.Second))
 		id := w.open()
 		ann := w.enter(candidate, id)
 		w.must(w.Leave(t.Context(), candidate, id, ann.ID))
-		time.Sleep(61 * time.Second) // the first part is being sealed
+		pass(61 * time.Second) // the first part is being sealed
 		w.enter(recruiter, id)
-		w.recorder.slow = time.Second
+		w.recorder.slow.Store(int64(time.Second))
 		w.must(w.End(t.Context(), recruiter, id)) // the second is sealed before it
-		time.Sleep(5 * time.Second)
-		if n := len(w.hub.receipts); n != 0 {
+		pass(5 * time.Second)
+		if n := len(w.hub.got()); n != 0 {
 			t.Fatalf("%d receipts while a part is open", n)
 		}
-		time.Sleep(2 * time.Minute)
-		if r := w.hub.receipts; len(r) != 1 || len(r[0].Heads) != 2 {
+		pass(2 * time.Minute)
+		if r := w.hub.got(); len(r) != 1 || len(r[0].Heads) != 2 {
 			t.Errorf("receipts %+v", r)
 		}
 	})
@@ -261,22 +261,22 @@ func TestWhatIsNotRecordedIsNotHeld(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		id := w.open()
 		w.agree(recruiter, id)
-		w.recorder.fail = errors.New("no room on the disk")
+		w.recorder.breakDown(errors.New("no room on the disk"))
 		_, err := w.Join(t.Context(), recruiter, id, newBrowser("d").Seat)
 		refused(t, "join without a recording", err, policy.ErrUnavailable)
 		if w.count("room opens") != 0 {
 			t.Error("a room without a recording")
 		}
-		w.recorder.fail = nil
-		w.sfu.fail = errors.New("no port")
-		if _, err := w.Join(t.Context(), recruiter, id, newBrowser("d").Seat); !errors.Is(err, w.sfu.fail) {
+		w.recorder.breakDown(nil)
+		w.sfu.breakDown(errors.New("no port"))
+		if _, err := w.Join(t.Context(), recruiter, id, newBrowser("d").Seat); !errors.Is(err, w.sfu.broken()) {
 			t.Errorf("join without a room: %v", err)
 		}
 		synctest.Wait()
 		if got := w.recorder.last(t).end(); got == "" {
 			t.Error("a recording runs without a room")
 		}
-		w.sfu.fail = nil
+		w.sfu.breakDown(nil)
 		w.rejoin(recruiter, id)
 		w.enter(candidate, id)
 		close(w.recorder.last(t).sink(t, "ann").failed) // the disk is full now
@@ -326,7 +326,7 @@ func TestARevokedTokenDoesNotGetBackIn(t *testing.T) {
 		}
 		_, err := w.Join(t.Context(), old, id, newBrowser("d").Seat)
 		refused(t, "join with a token from before", err, policy.ErrRevoked)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		fresh := recruiter
 		fresh.Issued = time.Now()
 		w.rejoin(fresh, id)
@@ -342,14 +342,14 @@ func TestASeatLastsAsLongAsTheToken(t *testing.T) {
 		long := candidate
 		long.Expires = time.Now().Add(9 * time.Minute)
 		ann := w.enter(long, id)
-		time.Sleep(8 * time.Minute)
+		pass(8 * time.Minute)
 		long.Expires = time.Now().Add(time.Hour)
 		w.Renew(long)
-		time.Sleep(time.Minute + 59*time.Second)
+		pass(time.Minute + 59*time.Second)
 		if !side(t, w.view(candidate, id), "zoe").Present {
 			t.Fatal("out before the attestation ran out")
 		}
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		if got := zoe.losses(); !slices.Equal(got, []string{interview.LostExpired}) {
 			t.Errorf("lost as %v", got)
 		}
@@ -389,7 +389,7 @@ func TestTheViewShowsTracksAndMutes(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		id, _, ann := w.live()
 		p := w.peer("ann")
-		views := w.hub.views
+		views := w.hub.seen()
 		p.spec.Events(interview.TrackUp{Track: media.Track{ID: 1, Kind: media.Audio, Label: media.Microphone}})
 		p.spec.Events(interview.TrackUp{Track: media.Track{ID: 2, Kind: media.Video, Label: media.Camera}})
 		w.must(w.Mute(t.Context(), candidate, ann.ID, wire.InterviewMute{Interview: string(id), Track: "microphone", Muted: true}))
@@ -398,8 +398,8 @@ func TestTheViewShowsTracksAndMutes(t *testing.T) {
 		if got := side(t, w.view(recruiter, id), "ann").Media; !slices.Equal(got, want) {
 			t.Errorf("media %+v", got)
 		}
-		if !p.muted[media.Microphone] || w.hub.views == views {
-			t.Errorf("the peer was told %v, clients %v", p.muted[media.Microphone], w.hub.views > views)
+		if !p.muted[media.Microphone] || w.hub.seen() == views {
+			t.Errorf("the peer was told %v, clients %v", p.muted[media.Microphone], w.hub.seen() > views)
 		}
 		p.spec.Events(interview.TrackDown{Track: 2})
 		synctest.Wait()

@@ -107,26 +107,26 @@ func TestNobodyLearnsOfAnInterviewTheyAreNotInvitedTo(t *testing.T) {
 func TestWhatIsNotInTheAuditLogDoesNotBegin(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		full := errors.New("audit log is full")
-		w.audit.fail = full
+		w.audit.breakDown(full)
 		if _, err := w.Open(t.Context(), recruiter, interview.Spec{Conversation: "c1"}); !errors.Is(err, full) {
 			t.Errorf("open: %v", err)
 		}
 		if all, _ := w.store.List(t.Context(), interview.Filter{}, 10); len(all) != 0 {
 			t.Errorf("%d interviews without an audit entry", len(all))
 		}
-		w.audit.fail = nil
+		w.audit.breakDown(nil)
 		id := w.open()
 		w.agree(candidate, id)
-		w.audit.fail = full
+		w.audit.breakDown(full)
 		if _, err := w.Join(t.Context(), candidate, id, newBrowser("d").Seat); !errors.Is(err, full) {
 			t.Errorf("join: %v", err)
 		}
 		if w.count("recording starts") != 0 {
 			t.Error("recorded without an audit entry")
 		}
-		w.audit.fail = nil
+		w.audit.breakDown(nil)
 		w.rejoin(candidate, id)
-		w.audit.fail = full
+		w.audit.breakDown(full)
 		w.must(w.End(t.Context(), candidate, id)) // stopping can't be refused
 		w.ended(id, interview.Hangup)
 	})
@@ -140,7 +140,7 @@ func TestCardsStandOnceWhateverFails(t *testing.T) {
 			t.Errorf("open without a card: %v", err)
 		}
 		w.chat.breakDown(nil)
-		time.Sleep(31 * time.Second) // the sweep posts it
+		pass(31 * time.Second) // the sweep posts it
 		if n := len(w.chat.cards()); n != 1 {
 			t.Fatalf("%d cards after the sweep", n)
 		}
@@ -148,13 +148,13 @@ func TestCardsStandOnceWhateverFails(t *testing.T) {
 		w.enter(recruiter, id)
 		w.chat.breakDown(away)
 		w.enter(candidate, id)
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		w.chat.breakDown(nil)
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		w.must(w.End(t.Context(), candidate, id))
 		w.stop()
 		w.run() // as after a crash: everything is looked at again
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		var states []string
 		for _, card := range w.chat.cards() {
 			states = append(states, card.State)
@@ -176,12 +176,12 @@ func TestAnInterviewThatIsNotHeldExpires(t *testing.T) {
 		id := w.open()
 		waiting, err := w.Open(t.Context(), recruiter, interview.Spec{Conversation: "c2"})
 		w.must(err)
-		time.Sleep(23*time.Hour + 59*time.Minute)
+		pass(23*time.Hour + 59*time.Minute)
 		if v := w.view(recruiter, id); v.State != "open" {
 			t.Fatalf("state %q before 24 h", v.State)
 		}
 		w.enter(candidate, interview.ID(waiting.ID))
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		if v := w.view(recruiter, id); v.State != "ended" || v.Reason != "expired" {
 			t.Errorf("state %q, reason %q after 24 h", v.State, v.Reason)
 		}

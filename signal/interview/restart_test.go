@@ -22,24 +22,24 @@ func TestALiveInterviewOutlivesARestart(t *testing.T) {
 		if got := w.recorder.last(t).end(); got != "shutdown" {
 			t.Errorf("the part ended as %q", got)
 		}
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		w.run()
 		v := w.view(candidate, id)
 		if v.State != "live" || v.Recording || side(t, v, "ann").Present {
 			t.Errorf("after the restart: %+v", v)
 		}
-		time.Sleep(50 * time.Second)
+		pass(50 * time.Second)
 		w.rejoin(candidate, id)
-		time.Sleep(50 * time.Second)
+		pass(50 * time.Second)
 		w.rejoin(recruiter, id)
 		v = w.view(candidate, id)
-		if v.State != "live" || !v.Recording || len(w.recorder.parts) != 2 || !v.Live.Equal(*before.Live) || !v.RecordedSince.Equal(*before.RecordedSince) {
-			t.Errorf("after coming back: %+v, %d parts", v, len(w.recorder.parts))
+		if v.State != "live" || !v.Recording || len(w.recorder.all()) != 2 || !v.Live.Equal(*before.Live) || !v.RecordedSince.Equal(*before.RecordedSince) {
+			t.Errorf("after coming back: %+v, %d parts", v, len(w.recorder.all()))
 		}
 		w.must(w.End(t.Context(), candidate, id))
 		synctest.Wait()
 		w.ended(id, interview.Hangup)
-		if r := w.hub.receipts; len(r) != 1 || len(r[0].Heads) != 2 {
+		if r := w.hub.got(); len(r) != 1 || len(r[0].Heads) != 2 {
 			t.Errorf("receipts %+v", r)
 		}
 	})
@@ -48,11 +48,11 @@ func TestALiveInterviewOutlivesARestart(t *testing.T) {
 func TestAnInterviewThatNobodyComesBackToEndsWhereItsRecordingDid(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		id, _, _ := w.live()
-		time.Sleep(5 * time.Minute)
+		pass(5 * time.Minute)
 		w.stop()
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		w.run()
-		time.Sleep(61 * time.Second)
+		pass(61 * time.Second)
 		w.ended(id, interview.Interrupted)
 		cards := w.chat.cards()
 		if last := cards[len(cards)-1]; last.Duration != (5 * time.Minute).Milliseconds() {
@@ -69,9 +69,9 @@ func TestTheEndIsKeptWhenTheStoreComesBack(t *testing.T) {
 		if !w.peer("zoe").out() {
 			t.Error("media goes on while the database is away")
 		}
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		w.store.Fail(nil)
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		w.ended(id, interview.Hangup)
 		if i, err := w.store.Load(t.Context(), id); err != nil || i.State != interview.Ended || i.Posted != interview.Ended {
 			t.Errorf("stored as %q, posted %q, %v", i.State, i.Posted, err)
@@ -96,7 +96,7 @@ func TestWhateverHappensNobodyIsRecordedAgainstTheirWill(t *testing.T) {
 			}
 			w.store.Fail(nil)
 			w.stop()
-			for _, p := range w.recorder.parts {
+			for _, p := range w.recorder.all() {
 				if p.end() == "" {
 					t.Fatalf("seed %d: a part was never stopped after %q", seed, done)
 				}
@@ -126,7 +126,7 @@ func (w *world) anything(r *rand.Rand) string {
 		{"gone", func() error { w.Gone(p, id, w.seatOf(p.User)); return nil }},
 		{"resume", func() error { _, err := w.Resume(ctx, p, id, w.connect(p.User)); return err }},
 		{"leave", func() error { return w.Leave(ctx, p, id, w.seatOf(p.User)) }},
-		{"wait", func() error { time.Sleep(time.Duration(r.IntN(70)) * time.Second); return nil }},
+		{"wait", func() error { pass(time.Duration(r.IntN(70)) * time.Second); return nil }},
 		{"peer fails", func() error { w.failPeer(p.User); return nil }},
 		{"end", func() error { return skip(r, 5, func() error { return w.End(ctx, p, id) }) }},
 		{"withdraw", func() error { return skip(r, 5, func() error { return w.Withdraw(ctx, p, id) }) }},
@@ -206,7 +206,7 @@ func (w *world) promises() bool {
 		r.mu.Unlock()
 	}
 	running := 0
-	for _, p := range w.recorder.parts {
+	for _, p := range w.recorder.all() {
 		if p.end() == "" {
 			running++
 		}
