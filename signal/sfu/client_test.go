@@ -249,7 +249,7 @@ func (c *client) serve() {
 			switch b := b.(type) {
 			case wire.RTCAnswer:
 				err := c.pub.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: b.SDP})
-				if err != nil {
+				if err != nil && !c.closed() {
 					c.t.Errorf("apply answer: %v", err)
 				}
 			case wire.RTCOffer:
@@ -275,12 +275,18 @@ func (c *client) candidate(b wire.RTCCandidate) {
 	if pc == nil || b.Candidate == "" {
 		return
 	}
-	if err := pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: b.Candidate, SDPMid: b.Mid, SDPMLineIndex: b.Line}); err != nil {
-		select {
-		case <-c.done:
-		default:
-			c.t.Errorf("add candidate of the server: %v", err)
-		}
+	init := webrtc.ICECandidateInit{Candidate: b.Candidate, SDPMid: b.Mid, SDPMLineIndex: b.Line}
+	if err := pc.AddICECandidate(init); err != nil && !c.closed() {
+		c.t.Errorf("add candidate of the server: %v", err)
+	}
+}
+
+func (c *client) closed() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -312,16 +318,18 @@ func (c *client) answer(o wire.RTCOffer) {
 	}
 	sub := c.sub
 	c.mu.Unlock()
-	if err := sub.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: o.SDP}); err != nil {
-		c.t.Errorf("apply offer: %v", err)
-		return
+	err := sub.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: o.SDP})
+	var a webrtc.SessionDescription
+	if err == nil {
+		a, err = sub.CreateAnswer(nil)
 	}
-	a, err := sub.CreateAnswer(nil)
 	if err == nil {
 		err = sub.SetLocalDescription(a)
 	}
 	if err != nil {
-		c.t.Errorf("answer: %v", err)
+		if !c.closed() {
+			c.t.Errorf("answer: %v", err)
+		}
 		return
 	}
 	if err := c.peer.Handle(wire.RTCAnswer{PC: wire.Sub, SDP: a.SDP}); err != nil && !errors.Is(err, policy.ErrGone) {
@@ -462,6 +470,7 @@ func prefer(tr *webrtc.RTPTransceiver, mime string) {
 }
 
 func (c *client) renegotiate(pub *webrtc.PeerConnection) error {
+	eventually(c.t, "the answer before", func() bool { return pub.SignalingState() == webrtc.SignalingStateStable })
 	o, err := pub.CreateOffer(nil)
 	if err != nil {
 		return err

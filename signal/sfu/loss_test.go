@@ -15,12 +15,11 @@ import (
 
 // network is a virtual one with three hosts, that misbehaves once it is told to.
 type network struct {
-	router  *vnet.Router
-	hosts   []*vnet.Net
-	mu      sync.Mutex
-	rand    *rand.Rand
-	loss    float64
-	repeats float64
+	router *vnet.Router
+	hosts  []*vnet.Net
+	mu     sync.Mutex
+	rand   *rand.Rand
+	loss   float64
 }
 
 func newNetwork(t *testing.T, seed uint64) *network {
@@ -48,7 +47,7 @@ func newNetwork(t *testing.T, seed uint64) *network {
 	return n
 }
 
-// pass loses datagrams of media, and has some delivered twice.
+// pass loses datagrams of media and of its reports.
 func (n *network) pass(c vnet.Chunk) bool {
 	b := c.UserData()
 	if len(b) == 0 || b[0] < 128 || b[0] > 191 {
@@ -70,8 +69,10 @@ func (n *network) sfu(t *testing.T) *SFU {
 }
 
 func TestEverythingArrivesOnceInSpiteOfLoss(t *testing.T) {
+	t.Parallel()
 	for _, share := range []float64{0.01, 0.05, 0.10} {
 		t.Run(fmt.Sprintf("%.0f percent", share*100), func(t *testing.T) {
+			t.Parallel()
 			n := newNetwork(t, 7)
 			r := openRoom(t, n.sfu(t))
 			a := join(t, r, clientConfig{id: "a", publish: both, sink: newSink(), net: n.hosts[1]})
@@ -148,6 +149,7 @@ func gaps(s *sink) []media.Gap {
 }
 
 func TestAPeerThatVanishesIsReportedAndItsAbsenceIsWritten(t *testing.T) {
+	t.Parallel()
 	n := newNetwork(t, 1)
 	r := openRoom(t, n.sfu(t))
 	a := join(t, r, clientConfig{id: "a", publish: both, sink: newSink(), net: n.hosts[1]})

@@ -49,6 +49,7 @@ type Room struct {
 	// Owned by the room's goroutine.
 	peers  map[PeerID]*Peer
 	tracks map[PeerID]media.TrackID // the last number given, also to those who left
+	linger time.Duration
 }
 
 func newRoom(s *SFU, w *worker, id RoomID, cfg RoomConfig) *Room {
@@ -60,7 +61,7 @@ func newRoom(s *SFU, w *worker, id RoomID, cfg RoomConfig) *Room {
 		log:   s.cfg.Log.With(slog.String("room", string(id))),
 		inbox: make(chan func(), inboxSize), quit: make(chan struct{}), done: make(chan struct{}),
 		ended: make(chan struct{}), outbox: newOutbox(),
-		peers: map[PeerID]*Peer{}, tracks: map[PeerID]media.TrackID{},
+		peers: map[PeerID]*Peer{}, tracks: map[PeerID]media.TrackID{}, linger: linger,
 	}
 }
 

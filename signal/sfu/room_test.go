@@ -83,6 +83,10 @@ func jumps(t *testing.T, r *received) {
 
 func TestLeavingEndsTracksAndFreesTheirSections(t *testing.T) {
 	r := openRoom(t, openSFU(t, Config{UDP: loopback}))
+	_ = r.do(func() error {
+		r.linger = 100 * time.Millisecond
+		return nil
+	})
 	b := join(t, r, clientConfig{id: "b"})
 	for i, id := range []PeerID{"a", "c", "d"} {
 		s := newSink()
@@ -321,6 +325,7 @@ func TestICERestartsKeepMediaFlowing(t *testing.T) {
 }
 
 func TestClocksOfThePublisherReachSubscribers(t *testing.T) {
+	t.Parallel()
 	r := openRoom(t, openSFU(t, Config{UDP: loopback}))
 	s := newSink()
 	a := join(t, r, clientConfig{id: "a", publish: both, sink: s})

@@ -68,7 +68,7 @@ func (p *Peer) unsubscribe(t *track) {
 		return
 	}
 	t.detach(s)
-	p.room.after(linger, func() { p.sub.release(s) })
+	p.room.after(p.room.linger, func() { p.sub.release(s) })
 }
 
 // open gives a slot a media section: one that is free, or a new one.
@@ -119,7 +119,7 @@ func (s *subscriber) transport() *webrtc.DTLSTransport { return s.pc.SCTP().Tran
 
 // release frees the section of a slot that has been idle for a while.
 func (s *subscriber) release(sl *slot) {
-	if s.closing || s.slots[sl.key] != sl || sl.idle.IsZero() || time.Since(sl.idle) < linger {
+	if s.closing || s.slots[sl.key] != sl || sl.idle.IsZero() || time.Since(sl.idle) < s.peer.room.linger {
 		return
 	}
 	delete(s.slots, sl.key)
