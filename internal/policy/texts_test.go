@@ -51,6 +51,35 @@ func TestConsentCountsUntilAMaterialChange(t *testing.T) {
 	}
 }
 
+// FuzzLoadTexts holds that an operator's file is either refused or shows in every language what it asks for.
+func FuzzLoadTexts(f *testing.F) {
+	for _, name := range []string{"texts/interview-recording-1.json", "texts/privacy-policy-1.json"} {
+		b, err := builtin.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Add([]byte(`{"version":"a@1","purpose":"a","title":{"zh":"字","en":"w"},"body":{"zh":["字"],"en":["w"]}}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		texts, err := LoadTexts(fstest.MapFS{"texts/a.json": {Data: b}})
+		if err != nil {
+			return
+		}
+		for purpose, current := range texts.current {
+			got, ok := texts.Get(current.Version)
+			if !ok || got.Purpose != purpose || !texts.Covers(current.Version, purpose) {
+				t.Errorf("current %q is not in force", current.Version)
+			}
+			for _, lang := range Languages {
+				if got.Title[lang] == "" || got.Body[lang] == "" {
+					t.Errorf("%q says nothing in %s", got.Version, lang)
+				}
+			}
+		}
+	})
+}
+
 func TestBadTextsAreRefused(t *testing.T) {
 	oneTongue := text("a@1", "a", true)
 	oneTongue.Body = map[string]string{"zh": "字"}

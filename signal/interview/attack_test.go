@@ -217,10 +217,18 @@ func TestWithdrawalStopsRealMediaWithinThreeSeconds(t *testing.T) {
 	a, b := recruiter.enter(i), candidate.enter(i)
 	hears(t, a, candidate, "camera", "microphone")
 	hears(t, b, recruiter, "camera", "microphone")
+	if name := side(t, recruiter.seen(i.ID), candidate.ID).Name; name != "李**" { // T2
+		t.Errorf("the recruiter sees %q", name)
+	}
+	if name := side(t, candidate.seen(i.ID), candidate.ID).Name; name != candidate.FullName() {
+		t.Errorf("the candidate sees herself as %q", name)
+	}
 	before := time.Now()
 	candidate.do(wire.InterviewWithdraw{Interview: i.ID})
 	took := eventually(t, "the end", func() bool { return recruiter.seen(i.ID).State == "ended" })
-	if total := time.Since(before); total > 3*time.Second {
+	total := time.Since(before)
+	t.Logf("%v from the withdrawal to the other's screen", total)
+	if total > 3*time.Second {
 		t.Errorf("it took %v, %v of it after the answer", total, took)
 	}
 	if v := recruiter.seen(i.ID); v.Reason != "withdrawn" || v.Recording {

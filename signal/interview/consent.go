@@ -54,10 +54,10 @@ func (s *Service) Withdraw(ctx context.Context, p identity.Principal, id ID) err
 func (s *Service) record(ctx context.Context, p identity.Principal, id ID) error {
 	ctx, cancel := step(ctx)
 	defer cancel()
-	if err := s.Audit.Record(ctx, p, "consent.withdraw", string(id)); err != nil {
+	if err := s.cfg.Audit.Record(ctx, p, "consent.withdraw", string(id)); err != nil {
 		return fmt.Errorf("withdraw: %w", err)
 	}
-	if err := s.Ledger.Withdraw(ctx, matter(id, p.User)); err != nil {
+	if err := s.cfg.Ledger.Withdraw(ctx, matter(id, p.User)); err != nil {
 		return fmt.Errorf("withdraw: %w", err)
 	}
 	return nil
@@ -101,10 +101,10 @@ func (x *session) agree(ctx context.Context, part *Participant, c wire.Interview
 		scope = privacy.Audio
 	}
 	m := x.matter(part.User)
-	if err := x.svc.Ledger.Agree(ctx, m, c.Version, scope); err != nil {
+	if err := x.svc.cfg.Ledger.Agree(ctx, m, c.Version, scope); err != nil {
 		return fmt.Errorf("agree: %w", err)
 	}
-	grant, err := x.svc.Ledger.Granted(ctx, m)
+	grant, err := x.svc.cfg.Ledger.Granted(ctx, m)
 	if err != nil {
 		return fmt.Errorf("agree: %w", err)
 	}
@@ -134,7 +134,7 @@ func (x *session) refuse(ctx context.Context, p identity.Principal, part *Partic
 	}
 	io, cancel := step(ctx)
 	defer cancel()
-	if err := x.svc.Ledger.Decline(io, x.matter(part.User), version); err != nil {
+	if err := x.svc.cfg.Ledger.Decline(io, x.matter(part.User), version); err != nil {
 		return fmt.Errorf("decline: %w", err)
 	}
 	part.Consent = SaidNo

@@ -40,7 +40,7 @@ func (x *session) end(ctx context.Context, p identity.Principal, why Reason) {
 	}
 	audit, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	x.report(ctx, "audit", x.svc.Audit.Record(audit, p, "interview.end", string(x.id), "reason", string(why)))
+	x.report(ctx, "audit", x.svc.cfg.Audit.Record(audit, p, "interview.end", string(x.id), "reason", string(why)))
 	x.strike(string(why))
 	x.interview.State, x.interview.Reason = Ended, why
 	x.interview.Ended = x.endTime(ctx, why)
@@ -55,13 +55,13 @@ func (x *session) end(ctx context.Context, p identity.Principal, why Reason) {
 
 // endTime is now, except after a restart: then it is where the recording ends.
 func (x *session) endTime(ctx context.Context, why Reason) time.Time {
-	now := x.svc.Now().UTC().Truncate(time.Microsecond)
+	now := x.svc.cfg.Now().UTC().Truncate(time.Microsecond)
 	if why != Interrupted {
 		return now
 	}
 	ctx, cancel := step(ctx)
 	defer cancel()
-	parts, err := x.svc.Recorder.Parts(ctx, x.id)
+	parts, err := x.svc.cfg.Recorder.Parts(ctx, x.id)
 	x.report(ctx, "end", err)
 	last := x.interview.Live
 	for _, part := range parts {
@@ -74,8 +74,8 @@ func (x *session) endTime(ctx context.Context, why Reason) time.Time {
 
 // expire ends an interview that was never held, unless somebody sits and waits in it.
 func (x *session) expire(ctx context.Context) error {
-	due := x.interview.Opened.Add(x.svc.OpenFor)
-	if x.interview.State == Open && len(x.seats) == 0 && x.svc.Now().After(due) {
+	due := x.interview.Opened.Add(x.svc.cfg.OpenFor)
+	if x.interview.State == Open && len(x.seats) == 0 && x.svc.cfg.Now().After(due) {
 		x.end(ctx, identity.Principal{}, Expired)
 	}
 	return nil
@@ -109,7 +109,7 @@ func (x *session) post(ctx context.Context, kind, about string, content any) err
 		return fmt.Errorf("encode card: %w", err)
 	}
 	d := chat.Draft{Conversation: x.interview.Conversation, CID: x.interview.entryID(about), Type: kind, Content: b}
-	if _, err := x.svc.Chat.Post(ctx, x.interview.Conversation, d); err != nil {
+	if _, err := x.svc.cfg.Chat.Post(ctx, x.interview.Conversation, d); err != nil {
 		return fmt.Errorf("post card: %w", err)
 	}
 	return nil

@@ -75,13 +75,13 @@ func (s *Service) Gone(p identity.Principal, id ID, seat string) {
 	err := s.ask(ctx, id, func(_ context.Context, x *session) error {
 		if st := x.seats[p.User]; st != nil && st.last.ID == seat && st.awayUntil.IsZero() {
 			st.conn.Store(nil)
-			st.awayUntil = time.Now().Add(s.Hold)
+			st.awayUntil = time.Now().Add(s.cfg.Hold)
 			x.changed = true
 		}
 		return nil
 	})
 	if err != nil && !errors.Is(err, policy.ErrUnavailable) && !errors.Is(err, policy.ErrNotFound) {
-		s.Log.ErrorContext(ctx, "hold seat", "interview", string(id), "err", err)
+		s.cfg.Log.ErrorContext(ctx, "hold seat", "interview", string(id), "err", err)
 	}
 }
 
@@ -164,7 +164,7 @@ func (x *session) join(ctx context.Context, p identity.Principal, conn Seat) err
 	}
 	io, cancel := step(ctx)
 	defer cancel()
-	grant, err := x.svc.Ledger.Granted(io, x.matter(p.User))
+	grant, err := x.svc.cfg.Ledger.Granted(io, x.matter(p.User))
 	if err != nil {
 		return fmt.Errorf("join: %w", err)
 	}
@@ -222,7 +222,7 @@ func (x *session) until(p identity.Principal) time.Time {
 	if p.Until().IsZero() {
 		return time.Time{}
 	}
-	return time.Now().Add(p.Until().Sub(x.svc.Now()))
+	return time.Now().Add(p.Until().Sub(x.svc.cfg.Now()))
 }
 
 // goLive follows the moment when all are first present.
@@ -230,7 +230,7 @@ func (x *session) goLive(ctx context.Context) {
 	if x.interview.State != Open || len(x.seats) < len(x.interview.Participants) {
 		return
 	}
-	x.interview.State, x.interview.Live = Live, x.svc.Now().UTC().Truncate(time.Microsecond)
+	x.interview.State, x.interview.Live = Live, x.svc.cfg.Now().UTC().Truncate(time.Microsecond)
 	x.changed = true
 	x.svc.metrics.started.Inc()
 	x.keep(ctx)

@@ -57,7 +57,7 @@ func (s *Service) Open(ctx context.Context, p identity.Principal, spec Spec) (wi
 
 // members gives the conversation's members to one of them, in the role they have there (T1), or to the platform.
 func (s *Service) members(ctx context.Context, p identity.Principal, id chat.ConversationID) ([]chat.Member, error) {
-	members, err := s.Chat.Members(ctx, id)
+	members, err := s.cfg.Chat.Members(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("members of conversation: %w", err)
 	}
@@ -79,7 +79,7 @@ func (s *Service) find(ctx context.Context, spec Spec) (Interview, error) {
 		filters = []Filter{{Key: spec.Key}, filters[0]}
 	}
 	for _, f := range filters {
-		found, err := s.Store.List(ctx, f, 1)
+		found, err := s.cfg.Store.List(ctx, f, 1)
 		if err != nil {
 			return Interview{}, fmt.Errorf("find interview: %w", err)
 		}
@@ -96,14 +96,14 @@ func (s *Service) create(ctx context.Context, p identity.Principal, spec Spec, m
 		return Interview{}, fmt.Errorf("mint id: %w", err)
 	}
 	i := Interview{ID: ID(u.String()), Conversation: spec.Conversation, Key: spec.Key, State: Open,
-		Opened: s.Now().UTC().Truncate(time.Microsecond)}
+		Opened: s.cfg.Now().UTC().Truncate(time.Microsecond)}
 	for _, m := range members {
 		i.Participants = append(i.Participants, Participant{User: m.User, Role: m.Role, Consent: Asked})
 	}
-	if err := s.Audit.Record(ctx, p, "interview.open", string(i.ID), "conversation", string(spec.Conversation)); err != nil {
+	if err := s.cfg.Audit.Record(ctx, p, "interview.open", string(i.ID), "conversation", string(spec.Conversation)); err != nil {
 		return Interview{}, fmt.Errorf("open interview: %w", err)
 	}
-	got, _, err := s.Store.Create(ctx, i)
+	got, _, err := s.cfg.Store.Create(ctx, i)
 	if err != nil {
 		return Interview{}, fmt.Errorf("open interview: %w", err)
 	}

@@ -123,7 +123,7 @@ func (s *Service) all() []*session {
 func (s *Service) reserve() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.rooms >= s.MaxInterviews {
+	if s.rooms >= s.cfg.MaxInterviews {
 		return false
 	}
 	s.rooms++

@@ -74,7 +74,7 @@ const (
 // Errors are *policy.Refusal where a person may be told the reason; all others are internal. Whoever was not invited
 // gets policy.ErrNotFound, whether the interview exists or not.
 type Service struct {
-	Config
+	cfg     Config
 	metrics *metrics
 
 	mu       sync.Mutex
@@ -89,7 +89,7 @@ type Service struct {
 
 // New puts a service together.
 func New(c Config) *Service {
-	return &Service{Config: c.withDefaults(), metrics: newMetrics(c.Metrics), sessions: map[ID]*session{},
+	return &Service{cfg: c.withDefaults(), metrics: newMetrics(c.Metrics), sessions: map[ID]*session{},
 		closing: make(chan struct{}), wake: make(chan struct{}, 1)}
 }
 
@@ -97,9 +97,9 @@ func New(c Config) *Service {
 // in the store; the next Run keeps them joinable for Config.Rejoin and then ends them as interrupted. A crash at any
 // point leaves the same, with recordings that the recorder's own recovery seals. It can run once.
 func (s *Service) Run(ctx context.Context) error {
-	stop := s.Ledger.Watch(s.withdrawn)
+	stop := s.cfg.Ledger.Watch(s.withdrawn)
 	defer stop()
-	live, err := s.Store.List(ctx, Filter{States: []State{Live}}, 10_000)
+	live, err := s.cfg.Store.List(ctx, Filter{States: []State{Live}}, 10_000)
 	if err != nil {
 		return fmt.Errorf("bring back interviews: %w", err)
 	}
@@ -150,14 +150,14 @@ func (s *Service) serve(ctx context.Context) {
 
 // sweep ends what was never held and posts the cards that a crash or a failure kept from the conversation.
 func (s *Service) sweep(ctx context.Context) {
-	s.each(ctx, Filter{States: []State{Open}, OpenedBefore: s.Now().Add(-s.OpenFor)}, (*session).expire)
+	s.each(ctx, Filter{States: []State{Open}, OpenedBefore: s.cfg.Now().Add(-s.cfg.OpenFor)}, (*session).expire)
 	s.each(ctx, Filter{Unposted: true}, (*session).announce)
 }
 
 func (s *Service) each(ctx context.Context, f Filter, do func(*session, context.Context) error) {
-	found, err := s.Store.List(ctx, f, sweepBatch)
+	found, err := s.cfg.Store.List(ctx, f, sweepBatch)
 	if err != nil && ctx.Err() == nil {
-		s.Log.ErrorContext(ctx, "sweep interviews", "err", err)
+		s.cfg.Log.ErrorContext(ctx, "sweep interviews", "err", err)
 	}
 	for _, i := range found {
 		s.prod(ctx, i.ID, do)
@@ -168,7 +168,7 @@ func (s *Service) each(ctx context.Context, f Filter, do func(*session, context.
 func (s *Service) prod(ctx context.Context, id ID, do func(*session, context.Context) error) {
 	err := s.ask(ctx, id, func(ctx context.Context, x *session) error { return do(x, ctx) })
 	if err != nil && ctx.Err() == nil && !errors.Is(err, policy.ErrGone) {
-		s.Log.ErrorContext(ctx, "tend interview", "interview", string(id), "err", err)
+		s.cfg.Log.ErrorContext(ctx, "tend interview", "interview", string(id), "err", err)
 	}
 }
 
@@ -202,9 +202,9 @@ func (s *Service) withdrawAll(ctx context.Context) {
 	s.mu.Unlock()
 	for _, w := range all {
 		user, named := identity.UserID(w.Subject), w.Context != ""
-		found, err := s.Store.List(ctx, Filter{User: user, States: []State{Open, Live}}, sweepBatch)
+		found, err := s.cfg.Store.List(ctx, Filter{User: user, States: []State{Open, Live}}, sweepBatch)
 		if err != nil && ctx.Err() == nil {
-			s.Log.ErrorContext(ctx, "find withdrawn interviews", "err", err)
+			s.cfg.Log.ErrorContext(ctx, "find withdrawn interviews", "err", err)
 		}
 		for _, i := range found {
 			if !named || w.Context == string(i.ID) {

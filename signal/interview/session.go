@@ -48,33 +48,10 @@ type session struct {
 	retryAt  time.Time
 }
 
-// mail is what came from goroutines that must not wait. Its size is bounded by the participants.
-type mail struct {
-	withdrawn map[identity.UserID]bool // true: this interview was named
-	revoked   map[identity.UserID]struct{}
-	renewed   map[identity.UserID]identity.Principal
-	media     bool   // a seat's media changed
-	failed    *stage // whose recording failed
-	sealed    int
-}
-
 func newSession(s *Service, id ID) *session {
 	return &session{svc: s, id: id, mail: newMail(),
 		inbox: make(chan *request, inboxSize), news: make(chan struct{}, 1), quit: make(chan struct{}), stopped: make(chan struct{}),
 		seats: map[identity.UserID]*seat{}, revoked: map[identity.UserID]time.Time{}}
-}
-
-func newMail() mail {
-	return mail{withdrawn: map[identity.UserID]bool{}, revoked: map[identity.UserID]struct{}{},
-		renewed: map[identity.UserID]identity.Principal{}}
-}
-
-// tell leaves something in the mailbox and wakes the owner. It never waits.
-func (x *session) tell(write func(*mail)) {
-	x.mu.Lock()
-	write(&x.mail)
-	x.mu.Unlock()
-	signal(x.news)
 }
 
 // run is the owner: it does one thing at a time until it may go or the service closes. Mail comes before requests, so
@@ -140,7 +117,7 @@ func (x *session) load(ctx context.Context) error {
 	}
 	ctx, cancel := step(ctx)
 	defer cancel()
-	i, err := x.svc.Store.Load(ctx, x.id)
+	i, err := x.svc.cfg.Store.Load(ctx, x.id)
 	if errors.Is(err, ErrUnknown) {
 		return policy.ErrNotFound
 	}
@@ -149,7 +126,7 @@ func (x *session) load(ctx context.Context) error {
 	}
 	x.interview, x.loaded = i, true
 	if i.State == Live {
-		x.rejoinBy = time.Now().Add(x.svc.Rejoin)
+		x.rejoinBy = time.Now().Add(x.svc.cfg.Rejoin)
 	}
 	x.show()
 	return nil
@@ -160,42 +137,10 @@ func step(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), ioTimeout)
 }
 
-// read takes in the mail.
-func (x *session) read() {
-	x.mu.Lock()
-	got := x.mail
-	x.mail = newMail()
-	x.mu.Unlock()
-	x.changed = x.changed || got.media
-	if x.sealing -= got.sealed; got.sealed > 0 {
-		x.receipts()
-	}
-	for user := range got.revoked {
-		x.revoked[user] = x.svc.Now()
-	}
-	if !x.loaded {
-		return // nobody has a seat yet; Run looks after withdrawals
-	}
-	ctx := context.Background()
-	for user, named := range got.withdrawn {
-		x.report(ctx, "withdraw", x.takeBack(ctx, user, named))
-	}
-	if got.failed != nil && got.failed == x.stage {
-		x.end(ctx, identity.Principal{}, RecordingFailed)
-	}
-	for user := range got.revoked {
-		x.revoke(ctx, user)
-	}
-	for _, p := range got.renewed {
-		x.renew(p)
-	}
-	x.dropFailed()
-}
-
 // report logs what nobody waits for.
 func (x *session) report(ctx context.Context, what string, err error) {
 	if err != nil {
-		x.svc.Log.ErrorContext(ctx, what+" interview", "interview", string(x.id), "err", err)
+		x.svc.cfg.Log.ErrorContext(ctx, what+" interview", "interview", string(x.id), "err", err)
 	}
 }
 
@@ -263,12 +208,12 @@ func (x *session) settle() {
 	case connected || x.stage == nil:
 		x.emptyAt = time.Time{}
 	case x.emptyAt.IsZero():
-		x.emptyAt = time.Now().Add(x.svc.Empty)
+		x.emptyAt = time.Now().Add(x.svc.cfg.Empty)
 	}
 	if x.changed {
 		x.changed = false
 		x.show()
-		x.svc.Hub.Interview(x.interview.users(), x.id)
+		x.svc.cfg.Hub.Interview(x.interview.users(), x.id)
 	}
 	x.svc.rest(x, x.stage == nil && x.rejoinBy.IsZero() && !x.unsaved && x.sealing == 0, x.served)
 	x.served = 0
@@ -300,7 +245,7 @@ func (x *session) keep(ctx context.Context) {
 func (x *session) save(ctx context.Context) error {
 	ctx, cancel := step(ctx)
 	defer cancel()
-	if err := x.svc.Store.Save(ctx, x.interview); err != nil {
+	if err := x.svc.cfg.Store.Save(ctx, x.interview); err != nil {
 		return fmt.Errorf("save interview: %w", err)
 	}
 	return nil

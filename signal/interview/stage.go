@@ -42,7 +42,7 @@ func (x *session) begin(ctx context.Context, p identity.Principal) error {
 		x.svc.release()
 		return err
 	}
-	room, err := x.svc.SFU.NewRoom(x.id, MaxParticipants)
+	room, err := x.svc.cfg.SFU.NewRoom(x.id, MaxParticipants)
 	if err != nil {
 		x.svc.release()
 		x.seal(st.recording, "no room")
@@ -52,7 +52,7 @@ func (x *session) begin(ctx context.Context, p identity.Principal) error {
 	x.stage, x.changed = st, true
 	x.room.Store(&room)
 	if x.interview.RecordedSince.IsZero() {
-		x.interview.RecordedSince = x.svc.Now().UTC().Truncate(time.Microsecond)
+		x.interview.RecordedSince = x.svc.cfg.Now().UTC().Truncate(time.Microsecond)
 		x.keep(ctx)
 	}
 	return nil
@@ -64,7 +64,7 @@ func (x *session) roll(ctx context.Context, p identity.Principal, st *stage) err
 	defer cancel()
 	spec := RecordingSpec{Interview: x.id}
 	for _, part := range x.interview.Participants {
-		grant, err := x.svc.Ledger.Granted(ctx, x.matter(part.User))
+		grant, err := x.svc.cfg.Ledger.Granted(ctx, x.matter(part.User))
 		if err != nil {
 			grant = privacy.Grant{} // not answered yet, or no
 		}
@@ -72,10 +72,10 @@ func (x *session) roll(ctx context.Context, p identity.Principal, st *stage) err
 		st.lanes[part.User] = &lane{}
 	}
 	spec.Source = func(u identity.UserID) media.Source { return st.source(u) }
-	if err := x.svc.Audit.Record(ctx, p, "recording.start", string(x.id)); err != nil {
+	if err := x.svc.cfg.Audit.Record(ctx, p, "recording.start", string(x.id)); err != nil {
 		return fmt.Errorf("start recording: %w", err)
 	}
-	rec, err := x.svc.Recorder.Start(ctx, spec)
+	rec, err := x.svc.cfg.Recorder.Start(ctx, spec)
 	if err != nil {
 		x.report(ctx, "record", err)
 		return policy.ErrUnavailable.With("The recording cannot start now, so the interview cannot either. Please try again shortly.",
@@ -164,6 +164,6 @@ func (x *session) receipts() {
 	r, err := x.svc.heads(ctx, x.id)
 	x.report(ctx, "receipt", err)
 	if err == nil && len(r.Heads) > 0 {
-		x.svc.Hub.Receipt(x.interview.users(), r)
+		x.svc.cfg.Hub.Receipt(x.interview.users(), r)
 	}
 }

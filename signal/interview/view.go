@@ -49,7 +49,7 @@ func (s *Service) Active(ctx context.Context, p identity.Principal) ([]wire.Inte
 	if err := identity.Allow(p, identity.InterviewJoin); err != nil {
 		return nil, err
 	}
-	found, err := s.Store.List(ctx, Filter{User: p.User, States: []State{Open, Live}}, sweepBatch)
+	found, err := s.cfg.Store.List(ctx, Filter{User: p.User, States: []State{Open, Live}}, sweepBatch)
 	if err != nil {
 		return nil, fmt.Errorf("list interviews: %w", err)
 	}
@@ -89,7 +89,7 @@ func (s *Service) Receipts(ctx context.Context, p identity.Principal, id ID) (wi
 }
 
 func (s *Service) heads(ctx context.Context, id ID) (wire.InterviewReceipt, error) {
-	parts, err := s.Recorder.Parts(ctx, id)
+	parts, err := s.cfg.Recorder.Parts(ctx, id)
 	if err != nil {
 		return wire.InterviewReceipt{}, fmt.Errorf("list parts: %w", err)
 	}
@@ -116,7 +116,7 @@ func (s *Service) snapshot(ctx context.Context, id ID) (*snapshot, error) {
 			return now, nil
 		}
 	}
-	i, err := s.Store.Load(ctx, id)
+	i, err := s.cfg.Store.Load(ctx, id)
 	if errors.Is(err, ErrUnknown) {
 		return nil, policy.ErrNotFound
 	}
@@ -127,11 +127,11 @@ func (s *Service) snapshot(ctx context.Context, id ID) (*snapshot, error) {
 }
 
 func (s *Service) render(ctx context.Context, p identity.Principal, now *snapshot) (wire.Interview, error) {
-	members, err := s.Chat.Members(ctx, now.Conversation)
+	members, err := s.cfg.Chat.Members(ctx, now.Conversation)
 	if err != nil {
 		return wire.Interview{}, fmt.Errorf("members of conversation: %w", err)
 	}
-	notice, _ := s.Texts.Current(policy.InterviewRecording)
+	notice, _ := s.cfg.Texts.Current(policy.InterviewRecording)
 	v := wire.Interview{ID: string(now.ID), Conversation: string(now.Conversation), State: string(now.State),
 		Reason: string(now.Reason), Notice: notice.Version, Recording: now.recording,
 		Live: moment(now.Live), Ended: moment(now.Ended), RecordedSince: moment(now.RecordedSince)}

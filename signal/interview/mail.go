@@ -1,0 +1,62 @@
+package interview
+
+import (
+	"context"
+
+	"parley/internal/identity"
+)
+
+// mail is what came from goroutines that must not wait. Its size is bounded by the participants.
+type mail struct {
+	withdrawn map[identity.UserID]bool // true: this interview was named
+	revoked   map[identity.UserID]struct{}
+	renewed   map[identity.UserID]identity.Principal
+	media     bool   // a seat's media changed
+	failed    *stage // whose recording failed
+	sealed    int
+}
+
+func newMail() mail {
+	return mail{withdrawn: map[identity.UserID]bool{}, revoked: map[identity.UserID]struct{}{},
+		renewed: map[identity.UserID]identity.Principal{}}
+}
+
+// tell leaves something in the mailbox and wakes the owner. It never waits.
+func (x *session) tell(write func(*mail)) {
+	x.mu.Lock()
+	write(&x.mail)
+	x.mu.Unlock()
+	signal(x.news)
+}
+
+// read takes in the mail.
+func (x *session) read() {
+	x.mu.Lock()
+	got := x.mail
+	x.mail = newMail()
+	x.mu.Unlock()
+	x.changed = x.changed || got.media
+	if x.sealing -= got.sealed; got.sealed > 0 {
+		x.receipts()
+	}
+	for user := range got.revoked {
+		x.revoked[user] = x.svc.cfg.Now()
+	}
+	if !x.loaded {
+		return // nobody has a seat yet; Run looks after withdrawals
+	}
+	ctx := context.Background()
+	for user, named := range got.withdrawn {
+		x.report(ctx, "withdraw", x.takeBack(ctx, user, named))
+	}
+	if got.failed != nil && got.failed == x.stage {
+		x.end(ctx, identity.Principal{}, RecordingFailed)
+	}
+	for user := range got.revoked {
+		x.revoke(ctx, user)
+	}
+	for _, p := range got.renewed {
+		x.renew(p)
+	}
+	x.dropFailed()
+}
