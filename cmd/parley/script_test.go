@@ -23,10 +23,12 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"parley":  main,
-		"request": request,
-		"say":     say,
-		"hear":    hear,
+		"parley":   main,
+		"request":  request,
+		"say":      say,
+		"hear":     hear,
+		"meet":     meet,
+		"recorded": recorded,
 	})
 }
 
@@ -37,7 +39,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"up": up, "crash": crash, "stop": stop, "clean": clean, "certificate": certificate,
-			"await": await,
+			"await": await, "learn": learn,
 		},
 	})
 }
@@ -176,8 +178,12 @@ func find(ts *testscript.TestScript, args []string) *process {
 	return s
 }
 
-// crash is kill -9.
-func crash(ts *testscript.TestScript, _ bool, args []string) { find(ts, args).end(syscall.SIGKILL) }
+// crash is kill -9; $KILLED is then when.
+func crash(ts *testscript.TestScript, _ bool, args []string) {
+	s := find(ts, args)
+	ts.Setenv("KILLED", time.Now().Format(time.RFC3339Nano))
+	s.end(syscall.SIGKILL)
+}
 
 // stop asks the server to end and wants it to end well.
 func stop(ts *testscript.TestScript, _ bool, args []string) {
@@ -186,6 +192,19 @@ func stop(ts *testscript.TestScript, _ bool, args []string) {
 	if s.err != nil {
 		ts.Fatalf("%s ended with %v\n%s", args[0], s.err, ts.ReadFile(args[0]+".log"))
 	}
+}
+
+// learn VARIABLE FILE WORD sets a variable to the word after WORD in the file.
+func learn(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: learn VARIABLE FILE WORD")
+	}
+	words := strings.Fields(ts.ReadFile(args[1]))
+	i := slices.Index(words, args[2])
+	if i < 0 || i+1 >= len(words) {
+		ts.Fatalf("%s has no word after %q", args[1], args[2])
+	}
+	ts.Setenv(args[0], words[i+1])
 }
 
 // await FILE N waits until a file has N lines.
