@@ -1,13 +1,17 @@
 package recording
 
 import (
+	"errors"
 	"sync"
 	"time"
+
+	"parley/internal/policy"
 )
 
 // Bounds of the cache of derived files.
 const (
-	derivedKept = 8
+	derivedKept = 8  // beyond those in use
+	derivedMost = 64 // with those in use
 	derivedTTL  = 5 * time.Minute
 )
 
@@ -40,6 +44,10 @@ func (c *derivedCache) get(name string, derive func() (*spool, error)) (*Derived
 	c.mu.Lock()
 	c.evict()
 	i, ok := c.items[name]
+	if !ok && len(c.items) >= derivedMost {
+		c.mu.Unlock()
+		return nil, policy.ErrUnavailable
+	}
 	if !ok {
 		i = &derivedItem{ready: make(chan struct{})}
 		c.items[name] = i
@@ -47,8 +55,7 @@ func (c *derivedCache) get(name string, derive func() (*spool, error)) (*Derived
 	i.refs++
 	c.mu.Unlock()
 	if !ok {
-		i.spool, i.err = derive()
-		close(i.ready)
+		i.make(derive)
 	}
 	<-i.ready
 	if i.err != nil {
@@ -56,6 +63,15 @@ func (c *derivedCache) get(name string, derive func() (*spool, error)) (*Derived
 		return nil, i.err
 	}
 	return newDerived(i.spool, func() { c.release(i) }), nil
+}
+
+// errDerive is what those who wait get when the one who derives panics.
+var errDerive = errors.New("recording: deriving broke off")
+
+func (i *derivedItem) make(derive func() (*spool, error)) {
+	i.err = errDerive
+	defer close(i.ready)
+	i.spool, i.err = derive()
 }
 
 // drop forgets an item that could not be made.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"parley/internal/chain"
@@ -33,6 +34,9 @@ func (r *Recorder) Recover(ctx context.Context) error {
 	}
 	var errs []error
 	for _, e := range found {
+		if strings.HasPrefix(e.Name(), spoolPrefix) { // a kill between making a spool and taking its name
+			errs = append(errs, os.RemoveAll(filepath.Join(r.cfg.Dir, e.Name())))
+		}
 		if id := ID(e.Name()); e.IsDir() && id.valid() && r.running(id) == nil {
 			errs = append(errs, r.recover(ctx, id))
 		}

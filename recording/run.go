@@ -10,11 +10,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"parley/internal/chain"
+	"parley/storage/keys"
 	"parley/storage/object"
 )
 
@@ -22,7 +24,8 @@ import (
 const (
 	retryEvery    = 30 * time.Second
 	uploadsAtOnce = 4
-	uploadTime    = 15 * time.Minute
+	uploadTime    = time.Minute // and as long as its bytes take at uploadRate
+	uploadRate    = 1 << 20     // bytes a second
 	shutdownTime  = 20 * time.Second
 )
 
@@ -32,8 +35,10 @@ func (r *Recorder) Run(ctx context.Context) error {
 	t := time.NewTicker(retryEvery)
 	defer t.Stop()
 	defer r.derived.clear()
+	u := &uploads{r: r, slots: make(chan struct{}, uploadsAtOnce), busy: map[ID]bool{}}
+	defer u.wg.Wait()
 	for {
-		r.sweep(ctx)
+		r.sweep(ctx, u)
 		select {
 		case <-ctx.Done():
 			return r.shutdown(ctx)
@@ -44,7 +49,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 }
 
 // sweep does what is due: seal what could not be sealed, upload what is not stored.
-func (r *Recorder) sweep(ctx context.Context) {
+func (r *Recorder) sweep(ctx context.Context, u *uploads) {
 	if ctx.Err() != nil {
 		return
 	}
@@ -52,7 +57,7 @@ func (r *Recorder) sweep(ctx context.Context) {
 	if err := r.Recover(ctx); err != nil {
 		r.cfg.Log.ErrorContext(ctx, "recordings wait to be sealed", "err", err)
 	}
-	if err := r.uploads(ctx); err != nil && ctx.Err() == nil {
+	if err := u.begin(ctx); err != nil && ctx.Err() == nil {
 		r.cfg.Log.ErrorContext(ctx, "recordings wait to be uploaded", "err", err)
 	}
 }
@@ -78,70 +83,105 @@ func (r *Recorder) shutdown(ctx context.Context) error {
 	return g.Wait()
 }
 
-// uploads brings every sealed recording of this node to the bucket.
-func (r *Recorder) uploads(ctx context.Context) error {
-	rows, err := r.cfg.Store.Pending(ctx, r.cfg.Node)
+// uploads brings the sealed recordings of this node to the bucket, some at a time. One that hangs takes a slot until
+// its time is over and holds up nothing else.
+type uploads struct {
+	r     *Recorder
+	slots chan struct{}
+	wg    sync.WaitGroup
+
+	mu   sync.Mutex
+	busy map[ID]bool
+}
+
+// begin starts the uploads that are due and not under way.
+func (u *uploads) begin(ctx context.Context) error {
+	rows, err := u.r.cfg.Store.Pending(ctx, u.r.cfg.Node)
 	if err != nil {
 		return fmt.Errorf("find uploads: %w", err)
 	}
-	var g errgroup.Group
-	g.SetLimit(uploadsAtOnce)
 	due := 0
-	errs := make([]error, len(rows))
-	for i, row := range rows {
-		if !sealedState(row.State) || r.running(row.ID) != nil {
+	for _, row := range rows {
+		if !sealedState(row.State) || u.r.running(row.ID) != nil {
 			continue
 		}
 		due++
-		g.Go(func() error {
-			errs[i] = r.upload(ctx, row)
-			return nil
-		})
-	}
-	r.m.backlog.Set(float64(due))
-	_ = g.Wait() // each error is in errs
-	left := 0
-	for _, err := range errs {
-		if err != nil {
-			left++
+		if u.take(row.ID) {
+			u.wg.Go(func() { u.run(ctx, row) })
 		}
 	}
-	r.m.backlog.Set(float64(left))
-	return errors.Join(errs...)
+	u.r.m.backlog.Set(float64(due))
+	return nil
+}
+
+func (u *uploads) take(id ID) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.busy[id] {
+		return false
+	}
+	u.busy[id] = true
+	return true
+}
+
+func (u *uploads) run(ctx context.Context, row Row) {
+	defer func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		delete(u.busy, row.ID)
+	}()
+	select {
+	case u.slots <- struct{}{}:
+		defer func() { <-u.slots }()
+	case <-ctx.Done():
+		return
+	}
+	switch err := u.r.upload(ctx, row.ID); {
+	case err == nil:
+		u.r.m.backlog.Dec()
+	case ctx.Err() == nil:
+		u.r.cfg.Log.ErrorContext(ctx, "recording waits to be uploaded", "recording", row.ID, "err", err)
+	}
 }
 
 // upload stores one recording's files, has the bucket confirm each, marks the row, and only then removes them here.
 // The objects' random keys are durable before the first byte is sent, so that a repeated upload meets its own objects.
 //
 // A crash after the mark leaves files that Recover removes.
-func (r *Recorder) upload(ctx context.Context, row Row) error {
-	ctx, cancel := context.WithTimeout(ctx, uploadTime)
-	defer cancel()
-	d, err := r.openRow(ctx, row)
-	if erased(err) {
-		return r.setAside(ctx, row.ID, err)
-	}
-	if err != nil {
-		return fmt.Errorf("upload recording %s: %w", row.ID, err)
-	}
-	if len(d.Objects) == 0 {
-		if d.Objects, err = r.describeFiles(row.ID, d); err != nil {
-			return fmt.Errorf("upload recording %s: %w", row.ID, err)
-		}
-		if err := r.saveDetails(ctx, row, d); err != nil {
-			return fmt.Errorf("upload recording %s: %w", row.ID, err)
-		}
+func (r *Recorder) upload(ctx context.Context, id ID) error {
+	row, d, err := r.uploadable(ctx, id)
+	if err != nil || row.Stored {
+		return err
 	}
 	for _, o := range d.Objects {
 		if err := r.put(ctx, row.ID, o); err != nil {
-			return fmt.Errorf("upload recording %s: %s: %w", row.ID, o.File, err)
+			return fmt.Errorf("upload %s: %w", o.File, err)
 		}
 	}
 	row.Stored = true
 	if err := r.saveDetails(ctx, row, d); err != nil {
-		return fmt.Errorf("upload recording %s: %w", row.ID, err)
+		return err
 	}
 	return r.removeFolder(row.ID)
+}
+
+// uploadable gives the row with its objects named.
+func (r *Recorder) uploadable(ctx context.Context, id ID) (Row, details, error) {
+	row, err := r.cfg.Store.Get(ctx, id)
+	if err != nil || row.Stored {
+		return row, details{}, err
+	}
+	d, err := r.openRow(ctx, row)
+	if errors.Is(err, keys.ErrDestroyed) {
+		return row, d, errors.Join(err, r.setAside(ctx, id, err))
+	}
+	if err != nil || len(d.Objects) > 0 {
+		return row, d, err
+	}
+	if d.Objects, err = r.describeFiles(id, d); err != nil {
+		return row, d, err
+	}
+	return row, d, r.saveDetails(ctx, row, d)
 }
 
 func (r *Recorder) saveDetails(ctx context.Context, row Row, d details) error {
@@ -204,6 +244,8 @@ func (r *Recorder) put(ctx context.Context, id ID, o storedObject) error {
 		return err
 	}
 	defer f.Close()
+	ctx, cancel := context.WithTimeout(ctx, uploadTime+time.Duration(o.Size/uploadRate)*time.Second)
+	defer cancel()
 	if err := r.cfg.Bucket.PutFile(ctx, o.Key, f, o.Size); err != nil {
 		return err
 	}

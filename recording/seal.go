@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"parley/internal/chain"
@@ -48,19 +49,39 @@ type closedJournal struct {
 // A crash or an error within Stop leaves a folder that Recover, or Run, seals.
 func (rec *Recording) Stop(ctx context.Context, why string) (wire.ReceiptHead, error) {
 	rec.stopped.Do(func() {
-		rec.head, rec.err = rec.stop(ctx, why)
+		length := rec.now()
+		close(rec.quit)
+		if rec.err = rec.wait(ctx); rec.err != nil {
+			return // a writer hangs in the disk: nobody else may touch the folder while this process lives
+		}
+		rec.head, rec.err = rec.stop(ctx, why, length)
 		rec.r.leave(rec)
 		rec.r.poke()
 	})
 	return rec.head, rec.err
 }
 
-func (rec *Recording) stop(ctx context.Context, why string) (wire.ReceiptHead, error) {
-	length := rec.now()
-	close(rec.quit)
-	rec.wg.Wait()
-	c := &closing{dir: rec.dir(), key: rec.key, row: rec.row, meta: rec.meta, ledger: rec.ledger,
-		reason: Stopped, length: length}
+// wait waits for the writers, but no longer than ctx.
+func (rec *Recording) wait(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		rec.wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("stop recording: the disk does not answer: %w", ctx.Err())
+	}
+}
+
+func (rec *Recording) stop(ctx context.Context, why string, length time.Duration) (wire.ReceiptHead, error) {
+	c := &closing{dir: rec.dir(), key: rec.key, row: rec.row, ledger: rec.ledger, reason: Stopped, length: length}
+	rec.mu.Lock()
+	c.meta = rec.meta
+	c.meta.People = slices.Clone(rec.meta.People)
+	rec.mu.Unlock()
 	c.meta.Why = why
 	var errs []error
 	for _, w := range rec.writers {

@@ -13,7 +13,7 @@ import (
 	"parley/signal/media"
 )
 
-// real is a participant whose sound and picture were coded by ffmpeg.
+// realMedia is a participant whose sound and picture were coded by ffmpeg.
 func realMedia(t *testing.T, codec string, c media.Codec, from, d time.Duration) (sound, picture []recordingtest.Item) {
 	t.Helper()
 	clock := recordingtest.Clock{Offset: time.Hour, PPM: 20, Delay: 20 * time.Millisecond, Jitter: 10 * time.Millisecond, Seed: uint64(from)}
@@ -39,6 +39,7 @@ func TestFFmpegPlaysWhatWasSent(t *testing.T) {
 	recordingtest.NeedFFmpeg(t)
 	const d = 6 * time.Second
 	for codec, c := range map[string]media.Codec{"libvpx": recordingtest.VP8, "libvpx-vp9": recordingtest.VP9} {
+		sound, picture := realMedia(t, codec, c, 0, d)
 		for name, bend := range map[string]func([]recordingtest.Item) []recordingtest.Item{
 			"clean": func(i []recordingtest.Item) []recordingtest.Item { return i },
 			"reordered": func(i []recordingtest.Item) []recordingtest.Item {
@@ -46,8 +47,7 @@ func TestFFmpegPlaysWhatWasSent(t *testing.T) {
 			},
 		} {
 			t.Run(codec+"/"+name, func(t *testing.T) {
-				sound, picture := realMedia(t, codec, c, 0, d)
-				path := saved(t, bend(sound), bend(picture))
+				path := saved(t, bend(slices.Clone(sound)), bend(slices.Clone(picture)))
 				wantPlayed(t, path, d, 150, 300)
 				recordingtest.FFmpeg(t, nil, "-i", path, "-f", "null", "-") // complains about every frame that is not whole
 			})

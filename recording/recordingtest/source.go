@@ -47,6 +47,7 @@ type Clock struct {
 	PPM    float64       // how much faster it runs
 	Delay  time.Duration // of the network, at least
 	Jitter time.Duration // on top, at random
+	Noise  time.Duration // by how much a report's wall clock may be off, either way
 	Seed   uint64
 }
 
@@ -195,8 +196,12 @@ func (p *packetiser) reports(from, to time.Duration) {
 		first, every = 2400*time.Millisecond, 5*time.Second
 	}
 	for t := from + first; t <= to; t += every {
+		wall := t
+		if p.Clock.Noise > 0 {
+			wall += time.Duration(p.rand.Int64N(2*int64(p.Clock.Noise))) - p.Clock.Noise
+		}
 		p.items = append(p.items, Item{At: p.arrival(t), Track: p.Track.ID, SR: &rtcp.SenderReport{
-			SSRC: p.Track.SSRC, NTPTime: p.Clock.ntp(t), RTPTime: p.rtpTime(t),
+			SSRC: p.Track.SSRC, NTPTime: p.Clock.ntp(wall), RTPTime: p.rtpTime(t),
 		}})
 	}
 }
