@@ -118,6 +118,9 @@ func TestStory(t *testing.T) {
 	if !ok || opened.State != "open" || opened.Recording {
 		t.Fatalf("opened %+v", opened)
 	}
+	if told := candidate.view(t, opened.ID); told.State != "open" {
+		t.Errorf("the candidate is told of state %q", told.State)
+	}
 	theySeeEachOther(t, opened.Interview, recruiter, candidate)
 	recruiter.ask(t, wire.InterviewEnd{Interview: opened.ID})
 	shown := theRecordingStands(t, opened.ID, candidate)
