@@ -6,12 +6,12 @@
 //
 // A packet's way does not lead through the room's goroutine:
 //
-//	socket → ICE mux → DTLS-SRTP → intake (one buffer an SSRC; TWCC; RTX)
+//	socket → ICE mux → DTLS-SRTP → intake (one queue an SSRC; TWCC; RTX)
 //	      → track: drop repeats → sink → cache → slot of each subscriber → socket
 //
-// Each published track has one goroutine that reads it; retransmissions come in from the connection's own. Both, and
-// the end, take the track's lock, so a sink sees one call at a time for each track, each packet once, and nothing after
-// TrackEnded. A subscriber has one slot for each (peer, label): when a publisher comes back, the slot goes on with the
+// Each published track has one goroutine that reads it, retransmissions included. It, the reader of sender reports,
+// repair and the end take the track's lock, so a sink sees one call at a time for each track, each packet once, and
+// nothing after TrackEnded. A subscriber has one slot for each (peer, label): when a publisher comes back, the slot goes on with the
 // new track without a jump in its numbers and without negotiation.
 //
 // Repair: gaps of a publisher are asked for again by NACK until they are [giveUp] old, then they are a media.Gap and, for
@@ -20,5 +20,5 @@
 //
 // It knows nothing of interviews, consent, users or storage: who may publish what is told to it by [Publish], and what
 // is done with packets is up to the sink. It transcodes nothing. Simulcast, layers and bandwidth estimation towards
-// subscribers are not in it yet: a client that offers simulcast is answered with one layer.
+// subscribers are not in it yet: an offer of simulcast is refused.
 package sfu

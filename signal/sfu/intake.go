@@ -18,9 +18,9 @@ const (
 	streamBuffer = 1 << 20 // bytes waiting to be read of one SSRC
 )
 
-// intake is where the decrypted packets of one connection come in, a buffer for each SSRC. It records arrivals for
-// transport-wide feedback, hands retransmissions straight to their track, and bounds what a client can make the server
-// hold: SSRCs are the client's to choose.
+// intake is where the decrypted packets of one connection come in, a queue for each SSRC. It records arrivals for
+// transport-wide feedback, puts retransmissions into the queue of the stream they repeat, in the order of the wire, and
+// bounds what a client can make the server hold: SSRCs are the client's to choose.
 type intake struct {
 	transportCC atomic.Uint32 // id of the transport-wide sequence number extension, 0 for none
 	overflow    func()        // called once when there are too many streams
@@ -28,14 +28,21 @@ type intake struct {
 	mu       sync.Mutex
 	live     int
 	exceeded bool
-	repairs  map[uint32]*track // by SSRC of the retransmissions
+	streams  map[uint32]*stream // of RTP, by SSRC
+	repairs  map[uint32]repeats // by SSRC of the retransmissions
 
 	began    time.Time
 	arrivals *twcc.Recorder // guarded by mu
 }
 
+// repeats says what a stream of retransmissions repeats.
+type repeats struct {
+	ssrc uint32
+	pt   uint8
+}
+
 func newIntake(overflow func()) *intake {
-	return &intake{overflow: overflow, repairs: map[uint32]*track{}, began: time.Now(),
+	return &intake{overflow: overflow, streams: map[uint32]*stream{}, repairs: map[uint32]repeats{}, began: time.Now(),
 		arrivals: twcc.NewRecorder(feedbackSSRC)}
 }
 
@@ -45,6 +52,9 @@ func (in *intake) buffer(kind packetio.BufferPacketType, ssrc uint32) io.ReadWri
 	defer in.mu.Unlock()
 	b := &stream{in: in, ssrc: ssrc, queue: packetio.NewBuffer(), rtp: kind == packetio.RTPBufferPacket}
 	b.queue.SetLimitSize(streamBuffer)
+	if b.rtp {
+		in.streams[ssrc] = b
+	}
 	if in.live++; in.live > maxStreams && !in.exceeded {
 		in.exceeded = true
 		in.overflow()
@@ -52,26 +62,33 @@ func (in *intake) buffer(kind packetio.BufferPacketType, ssrc uint32) io.ReadWri
 	return b
 }
 
-// repairTo sends the retransmissions with an SSRC to a track; nil ends it.
-func (in *intake) repairTo(ssrc uint32, t *track) {
+// repair says that the stream rtx retransmits what another one sent.
+func (in *intake) repair(rtx uint32, of repeats) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if t == nil {
-		delete(in.repairs, ssrc)
-		return
-	}
-	in.repairs[ssrc] = t
+	in.repairs[rtx] = of
 }
 
-// arrived records a packet for transport-wide feedback and says whether it is a retransmission, and whose.
-func (in *intake) arrived(b []byte, ssrc uint32, at time.Time) *track {
+// stream finds the queue of an SSRC, nil when there is none (any more).
+func (in *intake) stream(ssrc uint32) *stream {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.streams[ssrc]
+}
+
+// arrived records a packet for transport-wide feedback and says whether it is a retransmission, and of what.
+func (in *intake) arrived(b []byte, ssrc uint32, at time.Time) (repeats, *stream) {
 	x := extensionOf(b, uint8(in.transportCC.Load())) //nolint:gosec // an id is a byte
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if len(x) >= 2 {
 		in.arrivals.Record(ssrc, binary.BigEndian.Uint16(x), at.Sub(in.began).Microseconds())
 	}
-	return in.repairs[ssrc]
+	of, ok := in.repairs[ssrc]
+	if !ok {
+		return of, nil
+	}
+	return of, in.streams[of.ssrc]
 }
 
 // feedback is what arrived since the last call (draft-holmer-rmcat-transport-wide-cc-extensions).
@@ -84,13 +101,17 @@ func (in *intake) feedback() []rtcp.Packet {
 	return in.arrivals.BuildFeedbackPacket()
 }
 
-func (in *intake) closed() {
+func (in *intake) closed(s *stream) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.live--
+	if in.streams[s.ssrc] == s {
+		delete(in.streams, s.ssrc)
+		delete(in.repairs, s.ssrc)
+	}
 }
 
-// stream is the buffer of one SSRC.
+// stream is the queue of one SSRC.
 type stream struct {
 	in    *intake
 	ssrc  uint32
@@ -99,16 +120,20 @@ type stream struct {
 	once  sync.Once
 }
 
-// Write takes a decrypted packet, on the connection's goroutine. A full buffer drops it.
+// Write takes a decrypted packet, on the connection's goroutine; a retransmission is unwrapped in place. A full queue
+// drops it.
 func (s *stream) Write(b []byte) (int, error) {
-	if s.rtp {
-		at := time.Now()
-		if t := s.in.arrived(b, s.ssrc, at); t != nil {
-			t.receiveRTX(b, at)
-			return len(b), nil
-		}
+	if !s.rtp {
+		return s.queue.Write(b, nil)
 	}
-	return s.queue.Write(b, nil)
+	of, primary := s.in.arrived(b, s.ssrc, time.Now())
+	if primary == nil {
+		return s.queue.Write(b, nil)
+	}
+	if packet := unwrapRTX(b, of.ssrc, of.pt); packet != nil {
+		_, _ = primary.queue.Write(packet, nil) // it is asked for again
+	}
+	return len(b), nil
 }
 
 // Read waits for the next packet.
@@ -122,13 +147,6 @@ func (s *stream) SetReadDeadline(t time.Time) error { return s.queue.SetReadDead
 
 // Close ends Read.
 func (s *stream) Close() error {
-	s.once.Do(s.in.closed)
+	s.once.Do(func() { s.in.closed(s) })
 	return s.queue.Close()
-}
-
-// receiveRTX takes a retransmission; raw is overwritten.
-func (t *track) receiveRTX(raw []byte, at time.Time) {
-	if b := unwrapRTX(raw, t.info.SSRC, t.info.Codec.PayloadType); b != nil {
-		t.receive(b, at)
-	}
 }

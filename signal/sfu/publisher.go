@@ -263,28 +263,25 @@ func (p *Peer) ended(t *track) {
 
 // read starts the goroutines that read the track's packets and its sender reports.
 func (p *Peer) read(pub *publisher, t *track, remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-	rtx := uint32(remote.RtxSSRC())
-	if rtx != 0 {
-		pub.intake.repairTo(rtx, t)
+	if rtx := uint32(remote.RtxSSRC()); rtx != 0 {
+		pub.intake.repair(rtx, repeats{t.info.SSRC, t.info.Codec.PayloadType})
 	}
 	p.room.tasks.Go(func() {
-		readPackets(t, remote)
-		if rtx != 0 {
-			pub.intake.repairTo(rtx, nil)
-		}
+		readPackets(t, remote, pub.intake)
 		p.post(func() { p.ended(t) })
 	})
 	p.room.tasks.Go(func() { readReports(t, receiver) })
 }
 
-func readPackets(t *track, remote *webrtc.TrackRemote) {
+// readPackets reads a track to its end. Pion has taken the first packet to find out what it is; the rest comes straight
+// out of the queue, which Pion would wait for without the retransmissions that we put in.
+func readPackets(t *track, remote *webrtc.TrackRemote, in *intake) {
 	buf := make([]byte, receiveMTU)
-	for {
-		n, _, err := remote.Read(buf)
-		if err != nil {
-			return
-		}
+	n, _, err := remote.Read(buf)
+	queue := in.stream(t.info.SSRC)
+	for err == nil && queue != nil {
 		t.receive(buf[:n], time.Now())
+		n, err = queue.Read(buf)
 	}
 }
 

@@ -139,7 +139,7 @@ func sendable(m *sdp.MediaDescription) error {
 		return bad("A media section offers none of VP8, VP9 and Opus", "媒体段未提供 VP8、VP9 或 Opus")
 	}
 	if _, ok := m.Attribute("ssrc"); !ok {
-		return bad("A media section that sends names no SSRC", "发送媒体段缺少 SSRC")
+		return bad("A media section that sends names no SSRC; simulcast is not taken", "发送媒体段缺少 SSRC；暂不支持联播")
 	}
 	return nil
 }

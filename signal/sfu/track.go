@@ -26,8 +26,8 @@ const delaySample = 64
 
 // track is one stream that a peer publishes.
 //
-// mu serialises the goroutine that reads it, retransmissions, sender reports and the end: every call of the sink about
-// this track stands under it. Slots are read without it.
+// mu serialises the goroutine that reads its packets, the one that reads its sender reports, repair and the end: every
+// call of the sink about this track stands under it. Slots are read without it.
 type track struct {
 	info    media.Track
 	mime    string // in lower case

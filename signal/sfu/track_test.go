@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"encoding/binary"
+	"io"
 	"sync"
 	"testing"
 	"time"
@@ -98,7 +99,7 @@ func raw(t testing.TB, seq uint16, key bool, body string) []byte {
 	return b
 }
 
-// rtxOf is the same packet as a retransmission.
+// rtxOfRaw is the same packet as a retransmission.
 func rtxOfRaw(b []byte) []byte {
 	out := append([]byte(nil), b[:12]...)
 	out[1] = out[1]&0x80 | 97
@@ -110,7 +111,7 @@ func TestRepeatsReachNobodyWhereverTheyComeFrom(t *testing.T) {
 	b := newBench(t, camera, 1, true)
 	for _, seq := range []uint16{65534, 65535, 0, 65535, 1, 1, 65534} {
 		b.track.receive(raw(t, seq, true, "x"), time.Now())
-		b.track.receiveRTX(rtxOfRaw(raw(t, seq, true, "x")), time.Now())
+		b.track.receive(unwrapRTX(rtxOfRaw(raw(t, seq, true, "x")), 9, 96), time.Now())
 	}
 	if n := b.sink.repeats(); n > 0 || b.sink.count(1) != 4 {
 		t.Errorf("the sink saw %d packets, %d again", b.sink.count(1), n)
@@ -132,7 +133,7 @@ func TestARetransmissionFillsTheGap(t *testing.T) {
 	if nacks, _ := b.track.due(now.Add(reorderWait+retryAfter/2), retryAfter, nil); len(nacks) != 0 {
 		t.Errorf("asked again at once: %v", nacks)
 	}
-	b.track.receiveRTX(rtxOfRaw(raw(t, 3, false, "3")), now)
+	b.track.receive(unwrapRTX(rtxOfRaw(raw(t, 3, false, "3")), 9, 96), now)
 	nacks, _ = b.track.due(now.Add(reorderWait+retryAfter), retryAfter, nil)
 	if len(nacks) != 1 || nacks[0] != 2 {
 		t.Errorf("asked for %v, want 2", nacks)
@@ -310,6 +311,43 @@ func TestReceiverReportsTellLossAndJitter(t *testing.T) {
 	}
 	if r, _ := h.block(7, at); r.FractionLost != 0 || r.TotalLost != 10 {
 		t.Errorf("the next report %+v", r)
+	}
+}
+
+func TestRetransmissionsAreQueuedInTheOrderOfTheWire(t *testing.T) {
+	in := newIntake(func() {})
+	in.transportCC.Store(3)
+	main, rtx := in.buffer(packetio.RTPBufferPacket, 9), in.buffer(packetio.RTPBufferPacket, 2)
+	in.repair(2, repeats{9, 96})
+	for _, w := range []struct {
+		to     io.Writer
+		packet []byte
+	}{
+		{main, rtpOf(t, false, 3)}, {rtx, rtxOfPacket(t, 6, "again", 0)}, {rtx, rtxOfPacket(t, 0, "", 0)[:16]},
+		{main, rtpOf(t, false)},
+	} {
+		if n, err := w.to.Write(w.packet); err != nil || n != len(w.packet) {
+			t.Fatalf("wrote %d, %v", n, err)
+		}
+	}
+	buf := make([]byte, receiveMTU)
+	for _, want := range []uint16{7, 6, 7} {
+		n, err := in.stream(9).Read(buf)
+		var p rtp.Packet
+		if err != nil || p.Unmarshal(buf[:n]) != nil || p.SequenceNumber != want || p.PayloadType != 96 {
+			t.Errorf("read %d of type %d, %v, want %d", p.SequenceNumber, p.PayloadType, err, want)
+		}
+	}
+	fb := in.feedback()
+	if len(fb) != 1 || fb[0].(*rtcp.TransportLayerCC).PacketStatusCount == 0 {
+		t.Errorf("feedback %v", fb)
+	}
+	if fb := in.feedback(); fb != nil {
+		t.Errorf("feedback on nothing: %v", fb)
+	}
+	_ = main.Close()
+	if in.stream(9) != nil {
+		t.Error("a stream that ended is still there")
 	}
 }
 
