@@ -41,13 +41,12 @@ func (b bundle) clone() bundle {
 	return c
 }
 
-// small records some seconds in the time of the test and gives the files. 13 make several segments and manifest
-// entries.
-func small(t *testing.T, seconds int) (s *studio, b bundle, head wire.ReceiptHead) {
+// small records 13 seconds in the time of the test, so that there are several segments and manifest entries.
+func small(t *testing.T) (*studio, bundle, wire.ReceiptHead) {
 	t.Helper()
-	s, b = newStudio(t), bundle{}
+	s := newStudio(t)
 	rec := s.start(t)
-	for range seconds { // one second each
+	for range 13 { // one second each
 		now := time.Since(rec.Started())
 		items := recordingtest.Stream{Track: recordingtest.Microphone(1), Frames: recordingtest.Talk(now, now+200*time.Millisecond)}.Items()
 		recordingtest.Play(sinkOf(t, rec, alice), rec.Started(), items)
@@ -58,8 +57,30 @@ func small(t *testing.T, seconds int) (s *studio, b bundle, head wire.ReceiptHea
 	if err := rec.Note(t.Context(), recording.Event{Kind: recording.EventResume, User: bob}); err != nil {
 		t.Fatal(err)
 	}
-	head = stop(t, rec)
-	dir := os.DirFS(s.folder(rec.ID()))
+	head := stop(t, rec)
+	return s, bundleOf(t, s, rec.ID()), head
+}
+
+// tiny is one participant's tenth of a second, so that every byte of it can be tried.
+func tiny(t *testing.T) (*studio, bundle, wire.ReceiptHead) {
+	t.Helper()
+	s, one := newStudio(t), spec()
+	one.Participants = one.Participants[:1]
+	rec, err := s.Start(t.Context(), one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	recordingtest.Play(sinkOf(t, rec, alice), rec.Started(), recordingtest.Stream{
+		Track: recordingtest.Microphone(1), Frames: recordingtest.Talk(0, 100*time.Millisecond)}.Items())
+	time.Sleep(time.Second)
+	head := stop(t, rec)
+	return s, bundleOf(t, s, rec.ID()), head
+}
+
+// bundleOf reads a sealed recording's files.
+func bundleOf(t *testing.T, s *studio, id recording.ID) bundle {
+	t.Helper()
+	b, dir := bundle{}, os.DirFS(s.folder(id))
 	names, err := fs.Glob(dir, "*")
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +90,7 @@ func small(t *testing.T, seconds int) (s *studio, b bundle, head wire.ReceiptHea
 			t.Fatal(err)
 		}
 	}
-	return s, b, head
+	return b
 }
 
 func (b bundle) lines() [][]byte {
@@ -100,7 +121,7 @@ func (b bundle) segments(t *testing.T) []recording.Segment {
 
 func TestEveryFlippedBitIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, b, head := small(t, 1)
+		s, b, head := tiny(t)
 		wantIntact(t, s.verify(t, b.fs(), head))
 		pub, err := s.vault.PublicKey(t.Context())
 		if err != nil {
@@ -146,7 +167,7 @@ func wantFlipFound(t *testing.T, b bundle, pub ed25519.PublicKey, name string, i
 
 func TestWhatWasDoneToARecordingIsNamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, whole, head := small(t, 13)
+		s, whole, head := small(t)
 		seg := whole.segments(t)
 		if len(seg) < 5 || len(whole.lines()) < 6 {
 			t.Fatalf("%d segments, %d lines: too few to test", len(seg), len(whole.lines()))
@@ -213,7 +234,7 @@ func tamperings(whole bundle, seg []recording.Segment, cut func([]byte, int64, i
 // with everything but the key.
 func TestAForgerWithoutTheKeyIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, b, head := small(t, 13)
+		s, b, head := small(t)
 		forged := forge(t, b)
 		r := s.verify(t, forged.fs())
 		if r.Intact() || r.Findings[0].Class != recording.WrongKey && r.Findings[0].Class != recording.Altered {
@@ -276,7 +297,7 @@ func forge(t *testing.T, b bundle) bundle {
 
 func TestReceiptsAreHeldAgainstTheManifest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, b, head := small(t, 13)
+		s, b, head := small(t)
 		other := head
 		other.Recording = "another"
 		shifted := head
