@@ -117,7 +117,7 @@ func (c *Config) checkKeys() error {
 		errs = append(errs, &wrong{"jwks-url", fmt.Sprintf("%q can't be trusted with keys", c.JWKSURL), "write an https:// address (http:// only on loopback)"})
 	}
 	errs = append(errs, pair(c.APIKey, c.APISecret))
-	if c.ClockSkew < 0 || c.ClockSkew > 5*time.Minute {
+	if c.ClockSkew < 0 || c.ClockSkew > span(5*time.Minute) {
 		errs = append(errs, &wrong{"clock-skew", c.ClockSkew.String() + " is out of range", "write 0s to 5m"})
 	}
 	return errors.Join(errs...)
@@ -143,7 +143,7 @@ func (c *Config) checkOperation() error {
 	if c.LogFormat != "json" && c.LogFormat != "text" {
 		errs = append(errs, &wrong{"log-format", fmt.Sprintf("%q is no format", c.LogFormat), "write json or text"})
 	}
-	if c.StopAfter < time.Second || c.StopAfter > 5*time.Minute {
+	if c.StopAfter < span(time.Second) || c.StopAfter > span(5*time.Minute) {
 		errs = append(errs, &wrong{"stop-after", c.StopAfter.String() + " is out of range", "write 1s to 5m"})
 	}
 	return errors.Join(errs...)

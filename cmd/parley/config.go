@@ -1,10 +1,5 @@
 package main
 
-import (
-	"net/netip"
-	"time"
-)
-
 // Config is every setting of a server. Each field is a flag (--http), a variable of the environment (PARLEY_HTTP) and a key
 // of the YAML file (http); its help says what it brings about. Wrong values are refused by [Config.check], which
 // names the fix.
@@ -13,8 +8,8 @@ type Config struct {
 	Admin string `default:"localhost:8081" placeholder:"ADDR" group:"Addresses" help:"Where health, metrics and profiles are served, unencrypted and to whoever reaches it; loopback unless --admin-anywhere (${default})."`
 	UDP   string `default:":7882" placeholder:"ADDR" group:"Addresses" help:"First UDP port of media; each worker takes the next one. Open them in the firewall, or interviews stay dark. Port 0 takes free ones (${default})."`
 
-	UDPWorkers int          `default:"0" placeholder:"N" group:"Media" help:"UDP sockets, one port each; 0 means one a processor, at most 8."`
-	PublicIP   []netip.Addr `placeholder:"IP" group:"Media" help:"Addresses told to clients for media instead of the machine's own: needed behind NAT, or clients outside can't connect."`
+	UDPWorkers int  `default:"0" placeholder:"N" group:"Media" help:"UDP sockets, one port each; 0 means one a processor, at most 8."`
+	PublicIP   []ip `placeholder:"IP" group:"Media" help:"Addresses told to clients for media instead of the machine's own: needed behind NAT, or clients outside can't connect."`
 
 	Data string `placeholder:"DIR" type:"path" group:"Storage" help:"Folder of database, recordings and keys; one server a folder. Whoever reads it has the keys: keep it private and back it up. dev: the user's cache folder."`
 
@@ -27,16 +22,16 @@ type Config struct {
 	AdminAnywhere bool     `group:"Access" help:"Let --admin be an address beyond loopback: whoever reaches it reads profiles and metrics."`
 	Origin        []string `placeholder:"URL" group:"Access" help:"Web origins besides the server's own whose pages may connect (https://jobs.example.com)."`
 
-	JWKSURL   string        `name:"jwks-url" placeholder:"URL" group:"Tokens" help:"Where the platform publishes its public keys (EdDSA, ES256, RS256). Whoever controls it can sign in as anybody."`
-	APIKey    string        `placeholder:"ID" group:"Tokens" help:"Key id of tokens signed with --api-secret (HS256), for small set-ups."`
-	APISecret secret        `placeholder:"SECRET" group:"Tokens" help:"Secret of --api-key, at least 32 bytes. Better in the environment or the file than on the command line, where other users of the machine see it."`
-	Issuer    string        `placeholder:"ISS" group:"Tokens" help:"Required iss of tokens; empty accepts any that the keys signed."`
-	Audience  string        `placeholder:"AUD" group:"Tokens" help:"Required aud of tokens; empty accepts any, also tokens the platform made for its other services."`
-	ClockSkew time.Duration `default:"30s" placeholder:"TIME" group:"Tokens" help:"How far the platform's clock may be off; an expired token lives that much longer (${default}, at most 5m)."`
+	JWKSURL   string `name:"jwks-url" placeholder:"URL" group:"Tokens" help:"Where the platform publishes its public keys (EdDSA, ES256, RS256). Whoever controls it can sign in as anybody."`
+	APIKey    string `placeholder:"ID" group:"Tokens" help:"Key id of tokens signed with --api-secret (HS256), for small set-ups."`
+	APISecret secret `placeholder:"SECRET" group:"Tokens" help:"Secret of --api-key, at least 32 bytes. Better in the environment or the file than on the command line, where other users of the machine see it."`
+	Issuer    string `placeholder:"ISS" group:"Tokens" help:"Required iss of tokens; empty accepts any that the keys signed."`
+	Audience  string `placeholder:"AUD" group:"Tokens" help:"Required aud of tokens; empty accepts any, also tokens the platform made for its other services."`
+	ClockSkew span   `default:"30s" placeholder:"TIME" group:"Tokens" help:"How far the platform's clock may be off; an expired token lives that much longer (${default}, at most 5m)."`
 
-	LogLevel  string        `default:"info" placeholder:"LEVEL" group:"Operation" help:"debug, info, warn or error: what is logged to standard error (${default})."`
-	LogFormat string        `default:"${format}" placeholder:"FORMAT" group:"Operation" help:"json or text (${default})."`
-	StopAfter time.Duration `default:"25s" placeholder:"TIME" group:"Operation" help:"Hard deadline of a clean stop: what is not sealed by then is recovered at the next start (${default}, 1s to 5m)."`
+	LogLevel  string `default:"info" placeholder:"LEVEL" group:"Operation" help:"debug, info, warn or error: what is logged to standard error (${default})."`
+	LogFormat string `default:"${format}" placeholder:"FORMAT" group:"Operation" help:"json or text (${default})."`
+	StopAfter span   `default:"25s" placeholder:"TIME" group:"Operation" help:"Hard deadline of a clean stop: what is not sealed by then is recovered at the next start (${default}, 1s to 5m)."`
 }
 
 // secret is a setting that never prints.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"time"
 
 	"parley/internal/identity"
 	"parley/internal/server"
@@ -60,13 +61,13 @@ func (c *Config) server(io streams) (server.Config, error) {
 		return server.Config{}, &wrong{"data", err.Error(), "name a folder that this user may write"}
 	}
 	cfg := server.Config{
-		HTTP: c.HTTP, Admin: c.Admin, UDP: everywhere(udp), UDPWorkers: c.UDPWorkers, Public: c.PublicIP,
+		HTTP: c.HTTP, Admin: c.Admin, UDP: everywhere(udp), UDPWorkers: c.UDPWorkers, Public: addresses(c.PublicIP),
 		Data:        c.Data,
 		TLS:         server.TLS{CertFile: c.TLSCert, KeyFile: c.TLSKey, Domains: c.ACMEDomain, Email: c.ACMEEmail},
 		BehindProxy: c.BehindProxy, Origins: c.Origin,
-		Tokens:    identity.VerifierConfig{Issuer: c.Issuer, Audience: c.Audience, JWKSURL: c.JWKSURL, Skew: c.ClockSkew},
+		Tokens:    identity.VerifierConfig{Issuer: c.Issuer, Audience: c.Audience, JWKSURL: c.JWKSURL, Skew: time.Duration(c.ClockSkew)},
 		Build:     thisBuild().String(),
-		StopAfter: c.StopAfter,
+		StopAfter: time.Duration(c.StopAfter),
 		Log:       c.logger(io),
 	}
 	if c.APIKey != "" {

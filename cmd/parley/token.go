@@ -12,14 +12,14 @@ import (
 
 // tokenCommand mints a token as the platform's backend would, for development.
 type tokenCommand struct {
-	User     string        `required:"" placeholder:"ID" help:"User id (sub)."`
-	Role     string        `required:"" placeholder:"ROLE" help:"candidate, recruiter, headhunter, viewer, support, approver, operator or service."`
-	Company  string        `placeholder:"ID" help:"Company id of a recruiter or headhunter."`
-	Attested time.Duration `placeholder:"TIME" help:"Name and employment are attested for this long; without it recruiters and headhunters are refused (T7)."`
-	Age      string        `default:"18+" placeholder:"BAND" help:"18+ or 16-17; empty is refused for people (T8) (${default})."`
-	Guardian bool          `help:"A guardian's consent is on record (16-17 needs it)."`
-	Factor   []string      `placeholder:"NAME" help:"Sign-in factors (amr), for example pwd,otp; staff need two."`
-	Life     time.Duration `default:"12h" placeholder:"TIME" help:"How long the token holds (${default})."`
+	User     string   `required:"" placeholder:"ID" help:"User id (sub)."`
+	Role     string   `required:"" placeholder:"ROLE" help:"candidate, recruiter, headhunter, viewer, support, approver, operator or service."`
+	Company  string   `placeholder:"ID" help:"Company id of a recruiter or headhunter."`
+	Attested span     `placeholder:"TIME" help:"Name and employment are attested for this long; without it recruiters and headhunters are refused (T7)."`
+	Age      string   `default:"18+" placeholder:"BAND" help:"18+ or 16-17; empty is refused for people (T8) (${default})."`
+	Guardian bool     `help:"A guardian's consent is on record (16-17 needs it)."`
+	Factor   []string `placeholder:"NAME" help:"Sign-in factors (amr), for example pwd,otp; staff need two."`
+	Life     span     `default:"12h" placeholder:"TIME" help:"How long the token holds (${default})."`
 
 	APIKey    string `placeholder:"ID" help:"Key id."`
 	APISecret secret `placeholder:"SECRET" help:"Secret of --api-key."`
@@ -53,7 +53,7 @@ func (t *tokenCommand) check() error {
 	if !slices.Contains(identity.Roles, identity.Role(t.Role)) {
 		errs = append(errs, &wrong{"role", fmt.Sprintf("%q is no role", t.Role), "see parley token --help"})
 	}
-	if t.Life <= 0 || t.Life > identity.MaxLife {
+	if t.Life <= 0 || t.Life > span(identity.MaxLife) {
 		errs = append(errs, &wrong{"life", t.Life.String() + " is out of range", "write a time above 0s and up to " + identity.MaxLife.String()})
 	}
 	switch {
@@ -71,10 +71,10 @@ func (t *tokenCommand) claims(now time.Time) identity.Claims {
 	c := identity.Claims{
 		User: identity.UserID(t.User), Role: identity.Role(t.Role), Company: identity.CompanyID(t.Company),
 		Age: identity.AgeBand(t.Age), Guardian: t.Guardian, Factors: t.Factor,
-		Issued: now, Expires: now.Add(t.Life), Issuer: t.Issuer,
+		Issued: now, Expires: now.Add(time.Duration(t.Life)), Issuer: t.Issuer,
 	}
 	if t.Attested > 0 {
-		c.Attested = now.Add(t.Attested)
+		c.Attested = now.Add(time.Duration(t.Attested))
 	}
 	if t.Audience != "" {
 		c.Audience = []string{t.Audience}

@@ -19,7 +19,7 @@ type file map[string]any
 func loadYAML(r io.Reader) (kong.Resolver, error) {
 	f := file{}
 	if err := yaml.NewDecoder(r).Decode(&f); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("config file: %w: want lines like \"http: localhost:8080\"", err)
+		return nil, fmt.Errorf("config file: %w; write each setting once, as \"key: value\" on a line", err)
 	}
 	return f, nil
 }
