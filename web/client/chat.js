@@ -93,6 +93,7 @@ export class Chat extends Emitter {
     this.#all.set(info.id, conversation);
     conversation.on("change", () => this.#changed());
     conversation.on("arrived", (entry) => this.emit("arrived", { conversation, entry }));
+    if (info.head > 0 && !info.last) void conversation.older(1).catch(() => {});
     this.#changed();
   }
 

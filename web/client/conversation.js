@@ -188,13 +188,13 @@ export class Conversation extends Emitter {
     };
   }
 
-  /** Reads a page of the past. */
-  async older() {
+  /** Reads a page of the past. @param {number} [limit] */
+  async older(limit = pageSize) {
     if (this.loading || this.complete) return;
     this.loading = true;
     this.changed();
     try {
-      const { entries } = await this.session.request("chat.read", { conversation: this.id, before: this.first, limit: pageSize });
+      const { entries } = await this.session.request("chat.read", { conversation: this.id, before: this.first, limit });
       const fits = entries.filter((e) => e.seq < this.first);
       if (fits.at(-1)?.seq === this.first - 1) {
         this.entries = [...fits, ...this.entries];

@@ -10,6 +10,7 @@ const local = {
   away: { zh: "连接已断开，正在重新连接。", en: "The connection is away; it is being restored.", retry: true },
   timeout: { zh: "服务器没有及时回应，请重试。", en: "The server did not answer in time; try again.", retry: true },
   closed: { zh: "会话已结束，请重新进入。", en: "The session has ended; please enter again." },
+  replaced: { zh: "您已在别处进入这场面试。", en: "You entered this interview somewhere else." },
   too_long: { zh: "这条消息太长了，请分几条发送。", en: "This message is too long; send it in several parts." },
   internal: { zh: "出了点问题，请稍后重试。", en: "Something went wrong; try again shortly.", retry: true },
   unauthenticated: { zh: "无法确认您的身份，请重新登录。", en: "We could not confirm who you are; please sign in again." },

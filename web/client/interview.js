@@ -40,10 +40,12 @@ export class Interview extends Emitter {
   seat = "out";
   /** Since when the seat is being taken again, in milliseconds of Date.now(); 0 while it is held. */
   awaySince = 0;
-  /** Why the last try to take the seat failed. @type {ParleyError | null} */
+  /** Why the last try to take the seat failed, or why it was lost. @type {ParleyError | null} */
   problem = null;
 
   #backoff = new Backoff({ most: 4000 });
+  /** The session that holds the seat. */
+  #holder = "";
   #retry = 0;
   /** @type {Set<Label>} */
   #muted = new Set();
@@ -148,6 +150,7 @@ export class Interview extends Emitter {
     call.on("lost", () => this.#lost(new ParleyError("timeout")));
     try {
       this.take(await this.session.request("interview.join", { interview: this.id }));
+      this.#holder = this.session.welcome?.session ?? "";
       await call.publish(/** @type {MediaStream} */ (this.local));
       for (const label of this.#muted) await this.#tellMuted(label, true);
       if (call === this.call) this.#entered();
@@ -185,10 +188,25 @@ export class Interview extends Emitter {
     this.#move("returning");
   }
 
-  /** The connection is back. */
-  back() {
+  /** The connection is back: the seat is taken back with its media as it is, or anew. */
+  async back() {
     clearTimeout(this.#retry);
-    if (this.seat === "returning") void this.#enter();
+    if (this.seat === "returning" && !(await this.#takeBack())) await this.#enter();
+  }
+
+  /** @returns {Promise<boolean>} false when the seat is no more; when the connection went again, the next one decides */
+  async #takeBack() {
+    const { call } = this;
+    if (!call || !this.#holder) return false;
+    try {
+      this.take(await this.session.request("interview.resume", { interview: this.id, session: this.#holder }));
+    } catch (error) {
+      return ParleyError.of(error).id === "away";
+    }
+    this.#holder = this.session.welcome?.session ?? "";
+    this.#entered();
+    call.resumed();
+    return true;
   }
 
   /** Takes the seat that this page held before it was reloaded. @param {import("./seats.js").Held} held */
@@ -244,6 +262,15 @@ export class Interview extends Emitter {
     if (await call.replace("camera", track, local)) await call.publish(local);
   }
 
+  /** The server took the seat. @param {string} reason */
+  dropped(reason) {
+    if (this.seat === "out") return;
+    if (reason === "failed" || reason === "consent") return this.#lost(new ParleyError("unavailable", { retry: true }));
+    this.stop();
+    this.problem = new ParleyError(reason);
+    this.#changed();
+  }
+
   /** Gives up the seat; the interview goes on. */
   async leave() {
     this.stop();
@@ -260,6 +287,7 @@ export class Interview extends Emitter {
   stop() {
     clearTimeout(this.#retry);
     this.store.release(this.#user, this.id);
+    this.#holder = "";
     this.call?.close();
     this.call = null;
     stopDevices(this.local);

@@ -11,6 +11,9 @@ import { SeatStore } from "./seats.js";
  * @property {import("./interview.js").Receipt} receipt signed heads arrived and were kept
  */
 
+const stages = ["", "open", "live", "ended"];
+const pushGrace = 3000;
+
 /** @extends {Emitter<InterviewsEvents>} */
 export class Interviews extends Emitter {
   /** @type {Map<string, Interview>} */
@@ -28,7 +31,9 @@ export class Interviews extends Emitter {
     session.on("state", (state) => this.#moved(state));
     session.on("push", ({ kind, body }) => {
       if (kind === "interview.state") this.#take(body);
+      if (kind === "interview.dropped") this.get(body.interview)?.dropped(body.reason);
       if (kind === "interview.receipt") this.#keep(body);
+      if (kind === "chat.entry" && body.type === "interview") this.#told(body.content);
     });
   }
 
@@ -52,9 +57,32 @@ export class Interviews extends Emitter {
     return this.#take(await this.session.request("interview.open", { conversation }));
   }
 
-  /** @param {string} interview @returns {import("./interview.js").Receipt | null} */
+  /** The receipt that this browser keeps. @param {string} interview @returns {import("./interview.js").Receipt | null} */
   receipt(interview) {
     return this.store.receipt(this.session.welcome?.user ?? "", interview);
+  }
+
+  /**
+   * Gets the receipt from the server, for a browser that was not there when it was pushed, and keeps it.
+   *
+   * @param {string} interview
+   * @returns {Promise<import("./interview.js").Receipt | null>} null when nothing was sealed
+   */
+  async fetchReceipt(interview) {
+    const { heads } = await this.session.request("interview.receipts", { interview });
+    if (heads?.length) this.#keep({ interview, heads });
+    return this.receipt(interview);
+  }
+
+  /**
+   * The log tells of a state that no push brought: pushes may be lost, entries are not. What is still unknown after a
+   * while comes with the next welcome.
+   *
+   * @param {import("./wire.js").InterviewContent} told
+   */
+  #told({ interview, state }) {
+    const behind = () => stages.indexOf(this.get(interview)?.state ?? "") < stages.indexOf(state);
+    if (behind()) setTimeout(() => behind() && this.session.refresh(), pushGrace);
   }
 
   /** @param {import("./wire.js").Welcome} welcome */
@@ -63,7 +91,7 @@ export class Interviews extends Emitter {
     for (const info of now) this.#take(info);
     for (const known of this.#all.values()) {
       if (known.state !== "ended" && !now.some((i) => i.id === known.id)) this.#take({ ...known.info, state: "ended", ended: time, recording: false });
-      else known.back();
+      else void known.back();
     }
     this.#resume(user);
   }
@@ -101,6 +129,7 @@ export class Interviews extends Emitter {
   /** @param {import("./interview.js").Receipt} receipt */
   #keep({ interview, heads }) {
     const receipt = { interview, heads };
+    if (!heads?.length) return;
     this.store.keep(this.session.welcome?.user ?? "", receipt);
     this.emit("receipt", receipt);
     const known = this.get(interview);

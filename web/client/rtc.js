@@ -220,6 +220,12 @@ export class Call extends Emitter {
     this.#session.request("rtc.restart", { interview: this.interview }).catch(() => {});
   }
 
+  /** The seat was taken back by a new session: the server offers "sub" anew, "pub" only needs it where it was unsettled. */
+  resumed() {
+    const { connectionState, signalingState } = this.pub.pc;
+    if (connectionState !== "connected" || signalingState !== "stable") this.#offer({ iceRestart: true }).catch(() => this.#lose());
+  }
+
   #watchNetwork() {
     const { signal } = this.#closed;
     addEventListener("online", () => this.restart(), { signal });

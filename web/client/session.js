@@ -77,9 +77,15 @@ export class Session extends Emitter {
     if (this.state !== "idle") return;
     const { signal } = this.#page;
     addEventListener("online", () => this.#nudge(), { signal });
+    addEventListener("offline", () => this.#probe(), { signal });
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#nudge(), { signal });
     addEventListener("pageshow", () => this.#nudge(), { signal });
     void this.#connect();
+  }
+
+  /** Connects anew, to hear from the server how everything stands. Nothing is lost by it. */
+  refresh() {
+    if (this.state === "open" && this.#socket) this.#drop(this.#socket, new ParleyError("away"));
   }
 
   /** Ends the session for good. */
@@ -236,8 +242,13 @@ export class Session extends Emitter {
   /** The page woke or the network is back: don't wait for a timer, and don't trust a connection that slept. */
   #nudge() {
     if (this.state === "away") return void this.#connect();
-    if (this.state !== "open" || Date.now() - this.#lastHeard < 3000) return;
+    if (this.state === "open" && Date.now() - this.#lastHeard > 3000) this.#probe();
+  }
+
+  /** Asks for a sign of life, and gives the connection up when none comes soon. */
+  #probe() {
     const socket = this.#socket;
+    if (this.state !== "open") return;
     this.#ask("ping", { time: new Date().toISOString() }, 4000).catch((error) => socket && this.#drop(socket, error));
   }
 

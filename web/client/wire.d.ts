@@ -112,6 +112,7 @@ export interface Pushes {
   "chat.truncated": { conversation: string; from: number; head: number };
   "chat.conversation": Conversation;
   "interview.state": Interview;
+  "interview.dropped": { interview: string; reason: "replaced" | "failed" | "consent" | "revoked" | "token_expired" | (string & {}) };
   "interview.receipt": { interview: string; heads: ReceiptHead[] };
   "rtc.offer": Description & { tracks?: RTCTrack[] };
   "rtc.answer": Description;
@@ -136,6 +137,8 @@ export interface Requests {
   "interview.consent": [{ interview: string; version: string; agree: boolean; audio_only?: boolean }, Done];
   "interview.withdraw": [Ref, Done];
   "interview.join": [Ref, Interview];
+  "interview.resume": [{ interview: string; session: string }, Interview];
+  "interview.receipts": [Ref, { interview: string; heads: ReceiptHead[] | null }];
   "interview.leave": [Ref, Done];
   "interview.end": [Ref, Done];
   "interview.mute": [{ interview: string; label: Label; muted: boolean }, Done];

@@ -129,10 +129,16 @@ export class CallView extends View {
   #trouble(p, stalledSince) {
     const seconds = (/** @type {number} */ since) => Math.max(0, Math.round((Date.now() - since) / 1000));
     const away = this.#awaySince.get(p.user);
-    if (this.interview.seat === "returning") return t("call.reconnecting", { seconds: seconds(this.interview.awaySince) });
+    if (this.interview.seat === "returning" && !this.#flows(p.user)) return t("call.reconnecting", { seconds: seconds(this.interview.awaySince) });
     if (this.interview.seat === "joining") return t("call.joining");
     if (away) return t("call.away", { name: p.name, seconds: seconds(away) });
     return stalledSince ? t("call.stalled", { seconds: seconds(stalledSince) }) : "";
+  }
+
+  /** Media may go on while the connection to the server is being restored. @param {string} user */
+  #flows(user) {
+    const lines = this.interview.call?.quality.get(user);
+    return Boolean(lines?.size) && [...(lines?.values() ?? [])].some((line) => line.bars > 0);
   }
 
   /** @returns {TileState} */

@@ -27,23 +27,15 @@ export function interviewCard(c, m) {
 
 /** @param {Conversation} c @param {Message} m @param {Interview} interview */
 function openCard(c, m, interview) {
-  const declined = interview.info.participants.find((p) => p.consent === "declined");
   const live = interview.state === "live";
   return card(m, "open",
     h("p", { class: "card-title" }, icon("video"), h("strong", {}, t("interview.card")), h("span", { class: `pill ${live ? "recording" : ""}` }, t(`interview.state.${interview.state}`))),
     h("p", { class: "muted" }, sentence(c, m)),
     h("ul", { class: "consents" }, interview.info.participants.map((p) => consentLine(interview, p))),
-    declined && h("p", { class: "note", "data-testid": "declined-note" }, declined === interview.self ? t("interview.declined.me") : t("interview.declined.other", { name: declined.name })),
     h("div", { class: "actions" }, h("button", {
-      type: "button", class: interview.self?.consent === "declined" ? "plain" : "primary", "data-testid": "interview-enter",
+      type: "button", class: "primary", "data-testid": "interview-enter",
       onclick: () => go({ view: "interview", interview: interview.id }),
-    }, enterWord(interview))));
-}
-
-/** @param {Interview} interview */
-function enterWord(interview) {
-  if (interview.seat !== "out") return t("interview.return");
-  return interview.self?.consent === "declined" ? t("interview.reconsider") : t("interview.enter");
+    }, t(interview.seat === "out" ? "interview.enter" : "interview.return"))));
 }
 
 /** @param {Interview} interview @param {import("../client/interview.js").Participant} p */
@@ -55,14 +47,13 @@ function consentLine(interview, p) {
 /** @param {Conversation} c @param {Message} m */
 function endedCard(c, m) {
   const { interview, reason, duration_ms } = m.content;
-  const receipt = client().interviews.receipt(interview);
-  const happened = Boolean(duration_ms) || receipt;
+  const happened = Boolean(duration_ms) || client().interviews.receipt(interview) !== null;
   return card(m, "ended",
     h("p", { class: "card-title" }, icon("video"), h("strong", {}, t("interview.card")), h("span", { class: "pill" }, t("interview.state.ended"))),
     h("p", { class: "muted" }, [duration_ms ? t("interview.duration", { duration: duration(duration_ms / 1000) }) : t("interview.never"), reasonWords(reason)].join(" · ")),
     happened && h("div", { class: "actions" },
       h("button", { type: "button", class: "primary", "data-testid": "interview-play", onclick: () => go({ view: "play", interview, conversation: c.id }) }, icon("play"), t("interview.play")),
-      receipt && h("button", { type: "button", class: "plain", "data-testid": "interview-receipt", onclick: () => saveReceipt(receipt) }, icon("save"), t("interview.receipt"))));
+      h("button", { type: "button", class: "plain", "data-testid": "interview-receipt", onclick: () => void saveReceipt(interview) }, icon("save"), t("interview.receipt"))));
 }
 
 /** @param {Message} m @param {string} state @param {...import("./dom.js").Child} children */

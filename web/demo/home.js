@@ -1,7 +1,7 @@
 import { seats } from "./app.js";
 import { View, fill, h, icon } from "./dom.js";
 import { brand, languageSwitch, skipLink } from "./header.js";
-import { moment, number, t } from "./strings.js";
+import { clock, number, t } from "./strings.js";
 
 /** The first page of `parley dev`: what this is, the seats to take, and the machine at work. */
 
@@ -84,7 +84,7 @@ function figure(name, value, kind = "") {
 
 /** @param {Status["last_head"]} last */
 function headWords(last) {
-  return last ? `${last.hash.slice(0, 12)}… · ${moment(new Date(last.time))}` : t("home.status.head.none");
+  return last ? `${last.hash.slice(0, 12)}… · ${clock(new Date(last.time))}` : t("home.status.head.none");
 }
 
 customElements.define("parley-home", HomePage);

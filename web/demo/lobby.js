@@ -2,7 +2,7 @@ import { client, go } from "./app.js";
 import { View, fill, h, icon } from "./dom.js";
 import { LevelMeter, ParleyError, devices, openDevices, stopDevices } from "../client/index.js";
 import { consentSheet } from "./consent.js";
-import { t, tOr } from "./strings.js";
+import { lang, t, tOr } from "./strings.js";
 import { troubled } from "./thread.js";
 
 /**
@@ -61,10 +61,10 @@ export class Lobby extends View {
   }
 
   update() {
-    const stage = this.interview.agreed ? "devices" : "consent";
+    const stage = this.interview.agreed ? "devices" : this.interview.info.notice;
     if (stage === this.#stage) return;
     this.#stage = stage;
-    if (stage === "consent") return void fill(this, consentSheet(this.interview));
+    if (stage !== "devices") return void fill(this, consentSheet(this.interview));
     if (this.#stream) this.#showDevices();
     else void this.#open();
   }
@@ -94,7 +94,7 @@ export class Lobby extends View {
         h("p", { class: "step" }, t("devices.step")), h("h1", {}, t("devices.title")),
         this.#opening && h("p", { class: "muted", role: "status" }, t("devices.opening")),
         this.interview.soundOnly && h("p", { class: "note" }, t("devices.sound_only")),
-        h("div", { role: "status" }, this.#troubles()),
+        h("div", { role: "status", class: "troubles" }, this.interview.problem && h("p", { class: "note alarm", "data-testid": "seat-lost" }, this.interview.problem.in(lang())), this.#troubles()),
         this.#select("microphone"), !this.interview.soundOnly && this.#select("camera"),
         h("div", { class: "row" }, h("span", { class: "label" }, t("devices.network")), this.#network),
         h("div", { class: "actions" },

@@ -12,6 +12,9 @@ import { sentence } from "./words.js";
 /** @type {Record<string, import("./dom.js").IconName>} */
 const stateIcons = { queued: "clock", sending: "clock", sent: "check", delivered: "checks", read: "checks", failed: "alert" };
 
+/** What this page can show; anything newer is said to be so. */
+const known = new Set(["text", "interview", "system"]);
+
 /**
  * @param {Conversation} c
  * @param {Message} m
@@ -20,7 +23,7 @@ const stateIcons = { queued: "clock", sending: "clock", sent: "check", delivered
  */
 export function messageElement(c, m, last) {
   const { type } = m;
-  const element = type === "text" ? bubble(c, m, last) : type === "interview" ? interviewCard(c, m) : systemLine(c, m);
+  const element = type === "text" || !known.has(type) ? bubble(c, m, last) : type === "interview" ? interviewCard(c, m) : systemLine(c, m);
   element.dataset.key = m.key;
   return element;
 }
@@ -36,7 +39,7 @@ export function messageVersion(c, m, last) {
 function bubble(c, m, last) {
   return h("li", { class: `message ${m.mine ? "mine" : "theirs"} ${last ? "last" : ""}`, "data-state": m.state, "data-testid": "message", "data-seq": m.seq || false },
     h("span", { class: "spoken" }, m.mine ? t("interview.you") : nameOf(c, m.sender)),
-    h("div", { class: "bubble" }, String(m.content.text ?? "")),
+    h("div", { class: `bubble ${m.content?.erased || m.type !== "text" ? "blank" : ""}` }, sentence(c, m)),
     (last || m.state === "failed" || m.state === "queued") && foot(c, m));
 }
 

@@ -40,7 +40,7 @@ export class Summary extends View {
         recorded && fact(t("summary.receipt"), receipt ? t("summary.receipt.value", { n: receipt.heads.length }) : t("summary.receipt.none"))),
       h("div", { class: "actions" },
         recorded && h("button", { type: "button", class: "primary", "data-testid": "summary-play", onclick: () => go({ view: "play", conversation: info.conversation }) }, icon("play"), t("interview.play")),
-        receipt && h("button", { type: "button", class: "plain", "data-testid": "summary-receipt", onclick: () => saveReceipt(receipt) }, icon("save"), t("interview.receipt")),
+        receipt && h("button", { type: "button", class: "plain", "data-testid": "summary-receipt", onclick: () => void saveReceipt(info.id) }, icon("save"), t("interview.receipt")),
         h("button", { type: "button", class: recorded ? "plain" : "primary", "data-testid": "summary-chat", onclick: () => go({ view: "chat", conversation: info.conversation, interview: "" }) }, t("summary.chat")))));
   }
 }

@@ -14,7 +14,8 @@ export function lastLine(c, m) {
 
 /** @param {Conversation} c @param {Message} m @returns {string} */
 export function sentence(c, m) {
-  return (sentences[m.type] ?? (() => t("system.unknown")))(c, m);
+  if (m.content?.erased) return t("chat.erased");
+  return (sentences[m.type] ?? (() => t("chat.unsupported")))(c, m);
 }
 
 /** @type {Record<string, (c: Conversation, m: Message) => string>} */

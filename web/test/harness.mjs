@@ -89,11 +89,25 @@ export function startBrowser(more = []) {
 export async function person(browser, base, { lang = "zh", size = "wide", theme = "light", init } = {}) {
   const context = await browser.newContext({ baseURL: base, viewport: sizes[size], locale: locales[lang], colorScheme: theme, acceptDownloads: true });
   if (init) await context.addInitScript({ path: init });
+  let severed = false;
+  /** @type {Set<import("playwright-core").WebSocketRoute>} */
+  const sockets = new Set();
+  await context.routeWebSocket(/\/v1\/ws$/, (socket) => {
+    if (severed) return void socket.close({ code: 1011 });
+    socket.connectToServer();
+    sockets.add(socket);
+  });
+  /** Breaks the connection to the server and keeps it broken, or lets it come back. @param {boolean} cut */
+  const sever = async (cut) => {
+    severed = cut;
+    if (cut) await Promise.all([...sockets].map((socket) => socket.close({ code: 1011 })));
+    sockets.clear();
+  };
   const page = await context.newPage();
   /** @type {string[]} */
   const faults = [];
   watch(page, faults);
-  return { context, page, faults, at: (/** @type {string} */ id) => page.locator(`[data-testid="${id}"]`) };
+  return { context, page, faults, sever, at: (/** @type {string} */ id) => page.locator(`[data-testid="${id}"]`) };
 }
 
 /** @param {import("playwright-core").Page} page @param {string[]} faults */

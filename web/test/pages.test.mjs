@@ -76,12 +76,15 @@ const pages = [
   ["away", async (r, c) => {
     await c.at("confirm-leave").click();
     await c.at("composer").waitFor(patience);
-    await c.context.setOffline(true);
-    await c.page.evaluate(() => dispatchEvent(new Event("offline")));
+    await c.sever(true);
+    await c.at("composer").fill("…");
+    await c.at("composer").press("Enter");
+    await c.at("banner").waitFor(patience);
     return c;
   }],
   ["play", async (r, c) => {
-    await c.context.setOffline(false);
+    await c.sever(false);
+    await c.at("banner").waitFor({ state: "hidden", timeout: 30_000 });
     await c.at("interview-play").click(patience);
     await c.at("play-toggle").waitFor({ timeout: 30_000 });
     return c;

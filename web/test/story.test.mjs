@@ -51,11 +51,13 @@ describe("the story of two people", { skip: why }, () => {
   test("they chat, meet, are recorded, and the candidate plays both sides", async () => {
     await chatBothWays();
     await missNothing();
+    await writeWhileAway();
     await disclose();
     await meet(recruiter, candidate);
     await seeAndHear(recruiter);
     await seeAndHear(candidate);
     await mute();
+    await loseTheConnection();
     await reload();
     await hangUp();
     await playBack();
@@ -66,6 +68,8 @@ describe("the story of two people", { skip: why }, () => {
     await candidate.at("interview-enter").click();
     await candidate.at("consent-decline").click();
     await candidate.at("composer").waitFor();
+    await candidate.page.locator('[data-testid="interview-card"][data-state="ended"]').waitFor(patience);
+    await recruiter.at("summary").waitFor(patience);
     await say(candidate, "I would rather keep writing");
     await recruiter.page.goBack();
     await heard(recruiter, "I would rather keep writing");
@@ -83,6 +87,34 @@ describe("the story of two people", { skip: why }, () => {
     await seesFramesGrow(candidate);
     assert.equal(await candidate.at("camera").isDisabled(), true);
     assert.equal(await recruiter.at("remote-video").evaluate((/** @type {HTMLVideoElement} */ v) => v.videoWidth), 0);
+  });
+
+  test("a refused camera still leaves a voice", async () => {
+    await candidate.page.addInitScript(() => {
+      const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+      navigator.mediaDevices.getUserMedia = (wanted) => (wanted?.video ? Promise.reject(new DOMException("refused", "NotAllowedError")) : open(wanted));
+    });
+    await candidate.page.reload();
+    await startInterview(recruiter, candidate);
+    await recruiter.at("consent-agree").click();
+    await recruiter.at("join").click();
+    await candidate.at("interview-enter").click();
+    await candidate.at("consent-agree").click();
+    await candidate.at("trouble-camera_denied").waitFor(patience);
+    await candidate.page.screenshot({ path: join(artifacts, "camera-denied.png") });
+    await candidate.at("join").click();
+    await hears(recruiter);
+    await seesFramesGrow(candidate);
+  });
+
+  test("entering in a second tab takes the seat from the first", async () => {
+    await meet(recruiter, candidate);
+    const second = await candidate.context.newPage();
+    await second.goto(candidate.page.url());
+    await second.locator('[data-testid="join"]').click(patience);
+    await second.locator('[data-testid="call"]').waitFor(patience);
+    await candidate.at("seat-lost").waitFor(patience);
+    await seesFramesGrow(recruiter);
   });
 
   test("withdrawing the consent ends the interview for both within three seconds", async () => {
@@ -120,6 +152,20 @@ describe("the story of two people", { skip: why }, () => {
     await state(recruiter, "read");
   }
 
+  async function writeWhileAway() {
+    await candidate.sever(true);
+    await candidate.at("banner").waitFor(patience);
+    await say(candidate, "Written on the train");
+    await say(candidate, "And kept");
+    await candidate.page.locator('.message.mine[data-state="queued"]').nth(1).waitFor(patience);
+    await candidate.page.reload();
+    await candidate.sever(false);
+    await candidate.at("conversation").first().click(patience);
+    for (const text of ["Written on the train", "And kept"]) await heard(recruiter, text);
+    await state(candidate, "read");
+    assert.equal(await recruiter.at("message").filter({ hasText: "And kept" }).count(), 1);
+  }
+
   async function disclose() {
     await candidate.at("disclose").click();
     await candidate.at("confirm-disclose").click();
@@ -142,6 +188,16 @@ describe("the story of two people", { skip: why }, () => {
     await candidate.at("mute").click();
     await recruiter.page.locator('[data-testid="tile-remote"] [data-testid="tile-muted"]').waitFor({ state: "detached", timeout: 20_000 });
     await hears(recruiter);
+  }
+
+  /** The media goes on while the connection to the server is restored. */
+  async function loseTheConnection() {
+    await candidate.sever(true);
+    await candidate.at("banner").waitFor(patience);
+    await candidate.sever(false);
+    await candidate.at("banner").waitFor({ state: "hidden", timeout: 30_000 });
+    await seeAndHear(candidate);
+    await seesFramesGrow(recruiter);
   }
 
   async function reload() {
