@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"time"
 
 	"parley/internal/identity"
@@ -64,7 +65,7 @@ func (c *Config) server(io streams) (server.Config, error) {
 		HTTP: c.HTTP, Admin: c.Admin, UDP: everywhere(udp), UDPWorkers: c.UDPWorkers, Public: addresses(c.PublicIP),
 		Data:        c.Data,
 		TLS:         server.TLS{CertFile: c.TLSCert, KeyFile: c.TLSKey, Domains: c.ACMEDomain, Email: c.ACMEEmail},
-		BehindProxy: c.BehindProxy, Origins: c.Origin,
+		BehindProxy: c.BehindProxy, Origins: origins(c.Origin),
 		Tokens:    identity.VerifierConfig{Issuer: c.Issuer, Audience: c.Audience, JWKSURL: c.JWKSURL, Skew: time.Duration(c.ClockSkew)},
 		Build:     thisBuild().String(),
 		StopAfter: time.Duration(c.StopAfter),
@@ -74,6 +75,15 @@ func (c *Config) server(io streams) (server.Config, error) {
 		cfg.Tokens.Keys = map[string][]byte{c.APIKey: []byte(c.APISecret)}
 	}
 	return cfg, nil
+}
+
+// origins are as browsers write them: without a slash at the end.
+func origins(list []string) []string {
+	var all []string
+	for _, o := range list {
+		all = append(all, strings.ToLower(strings.TrimRight(o, "/")))
+	}
+	return all
 }
 
 // everywhere is the address, on all IPv4 addresses of the machine when it names none.

@@ -56,6 +56,7 @@ func (a *API) play(ctx context.Context, in *playbackGrant) (*huma.StreamResponse
 		w.Header().Set("Content-Type", "video/webm")
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("Content-Disposition", "inline")
+		w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin") // who has the word may play it on any page
 		http.ServeContent(&patient{ResponseWriter: w}, r, "", time.Time{}, media)
 	}}, nil
 }

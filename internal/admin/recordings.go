@@ -66,7 +66,7 @@ type Gap struct {
 	User   string `json:"user"`
 	From   int64  `json:"from_ms"`
 	To     int64  `json:"to_ms"`
-	Reason string `json:"reason" enum:"loss,disconnected,crash,withdrawn,overload"`
+	Reason string `json:"reason" enum:"loss,disconnected,crash,withdrawn,overload,storage"`
 }
 
 type interviewPath struct {

@@ -59,7 +59,7 @@ func (s *Server) handler() http.Handler {
 		Metrics: s.metrics, Log: s.log,
 	})
 	logged := http.NewServeMux()
-	logged.Handle("/v1/", api)
+	logged.Handle("/v1/", cors(api, s.cfg.Origins))
 	if s.cfg.Seats != nil {
 		logged.Handle("GET /demo/seats.json", s.cfg.Seats)
 	}

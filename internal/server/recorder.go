@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"parley/internal/admin"
 	"parley/internal/identity"
@@ -65,12 +66,20 @@ func (r running) Sink(ctx context.Context, user identity.UserID) (media.Sink, er
 
 // Consent implements interview.Recording. Without a durable note the participant's sink stays shut.
 func (r running) Consent(ctx context.Context, user identity.UserID, g privacy.Grant) {
-	err := r.rec.Note(ctx, recording.Event{
-		At: g.At, User: user, Kind: recording.EventConsent,
-		Detail: map[string]string{"version": g.Version, "scope": string(g.Scope)},
-	})
+	err := r.rec.Note(ctx, consentEvent(user, g))
 	if err != nil {
 		r.log.ErrorContext(ctx, "consent is not in the recording", slog.String("recording", string(r.rec.ID())), slog.Any("err", err))
+	}
+}
+
+// consentEvent is what the recording notes of a grant; the zero grant is a consent that was taken back (R3).
+func consentEvent(user identity.UserID, g privacy.Grant) recording.Event {
+	if g == (privacy.Grant{}) {
+		return recording.Event{At: time.Now(), User: user, Kind: recording.EventWithdrawn}
+	}
+	return recording.Event{
+		At: g.At, User: user, Kind: recording.EventConsent,
+		Detail: map[string]string{"version": g.Version, "scope": string(g.Scope)},
 	}
 }
 
