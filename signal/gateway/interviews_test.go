@@ -232,6 +232,20 @@ func TestALostConnectionGivesUpItsSeatAndTheDeviceTakesItBack(t *testing.T) {
 	phone.expectError("2", "bad_request")
 }
 
+func TestAConnectionThatIsShutOutLosesItsSeatAtOnce(t *testing.T) {
+	b := newBooth()
+	n := start(t, interviews(b))
+	r, w := n.withDevice("phone")
+	r.send("1", wire.InterviewJoin{Interview: room})
+	expect[wire.InterviewState](r, "1")
+	n.Drop(ann.User)
+	r.expectClose(wire.CloseRevoked)
+	eventually(t, "the seat is left", func() bool { return b.noted("leave " + room + " " + w.Session) })
+	if b.noted("gone " + room + " " + w.Session) {
+		t.Error("the seat is held for somebody who was shut out")
+	}
+}
+
 func TestASeatIsTakenBackFromAConnectionThatOnlySeemsAlive(t *testing.T) {
 	b := newBooth()
 	n := start(t, interviews(b))

@@ -87,7 +87,7 @@ func (s *session) run() {
 		err = s.serve()
 	}
 	s.end(err)
-	s.leave()
+	s.leave(err)
 }
 
 // read is the reader: it hands each message to the owner, so that a client is read no faster than it is served. A message
@@ -240,16 +240,15 @@ func (s *session) end(err error) {
 	s.conn.Close(websocket.StatusCode(e.code), e.reason)
 }
 
-// leave takes back what enter did, and gives up the seats.
-func (s *session) leave() {
+// leave takes back what enter did. Seats are held for a connection that may come back; one that was shut out loses them,
+// and its media with them (T7).
+func (s *session) leave(why error) {
 	if !s.entered {
 		return
 	}
 	s.g.sessions.remove(s)
 	s.g.metrics.sessions.Dec()
-	for id := range s.seats {
-		s.g.cfg.Interviews.Gone(s.p, id, s.id)
-	}
+	s.giveUpSeats(why)
 	if !s.attached {
 		return
 	}
@@ -257,5 +256,21 @@ func (s *session) leave() {
 	defer cancel()
 	if err := s.g.cfg.Bus.Detach(ctx, string(s.who), s.g.cfg.Node); err != nil {
 		s.g.log.LogAttrs(ctx, slog.LevelWarn, "a session could not be detached from the bus", slog.Any("err", err))
+	}
+}
+
+func (s *session) giveUpSeats(why error) {
+	e, ok := errors.AsType[*ending](why)
+	shutOut := ok && e.code.Action() == wire.SignIn
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+	defer cancel()
+	for id := range s.seats {
+		if !shutOut {
+			s.g.cfg.Interviews.Gone(s.p, id, s.id)
+			continue
+		}
+		if err := s.g.cfg.Interviews.Leave(ctx, s.p, id, s.id); err != nil {
+			s.g.log.LogAttrs(ctx, slog.LevelWarn, "a seat could not be taken back", slog.String("interview", string(id)), slog.Any("err", err))
+		}
 	}
 }
