@@ -111,7 +111,7 @@ export class Lobby extends View {
 
   #troubles() {
     const ids = [...new Set(this.#problems.map((p) => p.id))];
-    return ids.map((id) => h("div", { class: "note alarm", "data-testid": `trouble-${id}` }, tOr(`devices.${id}`, "devices.device_missing"),
+    return ids.map((id) => h("div", { class: `note ${id === "microphone_denied" ? "alarm" : ""}`, "data-testid": `trouble-${id}` }, tOr(`devices.${id}`, "devices.device_missing"),
       " ", h("button", { type: "button", class: "link", onclick: () => void this.#open() }, t("app.retry"))));
   }
 

@@ -1,0 +1,318 @@
+/** The client library without a browser or a server: gaps, retries, cursors, ids, the time line, and its words against the golden frames. */
+
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { beforeEach, describe, mock, test } from "node:test";
+
+globalThis.document = /** @type {any} */ (Object.assign(new EventTarget(), { visibilityState: "visible" }));
+
+const { Backoff } = await import("../client/backoff.js");
+const { Conversation } = await import("../client/conversation.js");
+const { ParleyError } = await import("../client/errors.js");
+const { Emitter } = await import("../client/events.js");
+const { uuidv7 } = await import("../client/ids.js");
+const { Outbox } = await import("../client/outbox.js");
+const { Timeline } = await import("../client/playback.js");
+
+/** A log on a "server" that answers as PROTOCOL.md says, and a session to it that can be cut. */
+class FakeSession extends Emitter {
+  state = "open";
+  welcome = { user: "me" };
+  /** @type {any[]} */
+  log = [];
+  /** @type {[string, any][]} */
+  asked = [];
+  /** @type {Record<string, (body: any) => any>} */
+  answers = {
+    "chat.read": ({ after = 0, before, limit }) => {
+      const entries = before ? this.log.filter((e) => e.seq < before).slice(-limit) : this.log.filter((e) => e.seq > after).slice(0, limit);
+      return { entries, head: this.log.length };
+    },
+    "chat.mark": () => ({}),
+    "chat.send": ({ cid, content }) => {
+      const known = this.log.find((e) => e.cid === cid);
+      return { cid, ...(known ?? this.write("me", content.text, cid)), dup: Boolean(known) };
+    },
+  };
+
+  /** @param {string} sender @param {string} text @param {string} [cid] */
+  write(sender, text, cid) {
+    const entry = { conversation: "c", seq: this.log.length + 1, sender, cid, time: "2026-03-09T09:30:00Z", type: "text", content: { text } };
+    this.log.push(entry);
+    return entry;
+  }
+
+  /** @param {string} kind @param {any} body */
+  async request(kind, body) {
+    this.asked.push([kind, body]);
+    if (this.state !== "open") throw new ParleyError("away");
+    return this.answers[kind](body);
+  }
+}
+
+/** What localStorage is. @returns {any} */
+function storage() {
+  /** @type {any} */
+  const kept = {};
+  const method = (/** @type {any} */ value) => ({ value, enumerable: false });
+  return Object.defineProperties(kept, {
+    getItem: method((/** @type {string} */ k) => kept[k] ?? null),
+    setItem: method((/** @type {string} */ k, /** @type {string} */ v) => void (kept[k] = v)),
+    removeItem: method((/** @type {string} */ k) => void delete kept[k]),
+  });
+}
+
+const settled = () => new Promise((next) => setImmediate(next));
+
+describe("a conversation", () => {
+  /** @type {FakeSession} */
+  let session;
+  /** @type {any} */
+  let outbox;
+  const open = (/** @type {any} */ more = {}) =>
+    new Conversation({ id: "c", members: [{ user: "me", role: "candidate", name: "", delivered: 0, read: 0 }, { user: "you", role: "recruiter", name: "", delivered: 0, read: 0 }],
+      head: session.log.length, last: session.log.at(-1), unread: 0, ...more }, /** @type {any} */ (session), outbox);
+  const texts = (/** @type {any} */ c) => c.entries.map((/** @type {any} */ e) => e.content.text).join("");
+
+  beforeEach(() => {
+    session = new FakeSession();
+    outbox = new Outbox(/** @type {any} */ (session), storage());
+    session.emit("welcome", { user: "me" });
+    for (const letter of "abc") session.write("you", letter);
+  });
+
+  test("begins with the last entry and reads the past when asked", async () => {
+    const c = open();
+    assert.equal(texts(c), "c");
+    await c.older();
+    assert.equal(texts(c), "abc");
+    assert.equal(c.complete, true);
+  });
+
+  test("reads what lies between when a push jumps", async () => {
+    const c = open();
+    session.write("you", "d");
+    session.write("you", "e");
+    c.push(session.log[4]);
+    assert.equal(texts(c), "c", "an entry beyond a gap is not shown");
+    await settled();
+    assert.equal(texts(c), "cde");
+    assert.equal(c.last, 5);
+  });
+
+  test("shows an entry once however often it is pushed", () => {
+    const c = open();
+    const d = session.write("you", "d");
+    c.push(d);
+    c.push(d);
+    c.push(session.log[1]);
+    assert.equal(texts(c), "cd");
+    assert.equal(c.unread, 1);
+  });
+
+  test("finds a lost last push by the head of a ping", async () => {
+    const c = open();
+    session.write("you", "d");
+    c.behind(4);
+    await settled();
+    assert.equal(texts(c), "cd");
+  });
+
+  test("begins anew above what was too much to send", async () => {
+    const c = open();
+    for (const letter of "defgh") session.write("you", letter);
+    c.restart(6);
+    c.push(session.log[6]);
+    c.push(session.log[7]);
+    await settled();
+    await c.older();
+    assert.equal(texts(c), "abcdefgh");
+  });
+
+  test("keeps its place when a read fails and goes on with the next push", async () => {
+    const c = open();
+    session.write("you", "d");
+    session.write("you", "e");
+    session.state = "away";
+    c.push(session.log[4]);
+    await settled();
+    assert.equal(texts(c), "c");
+    session.state = "open";
+    c.push(session.write("you", "f"));
+    await settled();
+    assert.equal(texts(c), "cdef");
+  });
+
+  test("says read only while somebody looks", async () => {
+    mock.timers.enable({ apis: ["setTimeout"] });
+    const c = open();
+    mock.timers.tick(1000);
+    assert.deepEqual(session.asked.at(-1), ["chat.mark", { conversation: "c", delivered: 3, read: 0 }]);
+    await settled();
+    const leave = c.attend();
+    mock.timers.tick(1000);
+    assert.deepEqual(session.asked.at(-1), ["chat.mark", { conversation: "c", delivered: 3, read: 3 }]);
+    leave();
+    mock.timers.reset();
+  });
+
+  test("tells how far an own message got by the other side's cursors", () => {
+    const c = open();
+    assert.equal(c.stateOf(3), "sent");
+    c.moved({ conversation: "c", user: "you", delivered: 3, read: 2 });
+    assert.equal(c.stateOf(3), "delivered");
+    assert.equal(c.stateOf(2), "read");
+    c.moved({ conversation: "c", user: "you", delivered: 1, read: 1 });
+    assert.equal(c.stateOf(2), "read", "cursors only move forward");
+  });
+});
+
+describe("the outbox", () => {
+  /** @type {FakeSession} */
+  let session;
+  /** @type {any} */
+  let kept;
+  /** @param {FakeSession} s */
+  const sitDown = (s) => {
+    const outbox = new Outbox(/** @type {any} */ (s), kept);
+    s.emit("welcome", { user: "me" });
+    return outbox;
+  };
+
+  beforeEach(() => {
+    session = new FakeSession();
+    kept = storage();
+  });
+
+  test("keeps a message over a reload and sends it under the same id", async () => {
+    session.state = "away";
+    const { cid } = sitDown(session).put("c", "text", { text: "a" });
+    assert.equal(session.log.length, 0);
+    const later = new FakeSession();
+    const outbox = sitDown(later);
+    await settled();
+    assert.equal(later.log[0].cid, cid);
+    assert.deepEqual([outbox.queued, Object.keys(kept).length], [0, 0]);
+  });
+
+  test("repeats a message whose ack was lost without making a second entry", async () => {
+    const send = session.answers["chat.send"];
+    session.answers["chat.send"] = (body) => {
+      send(body);
+      session.state = "away";
+      throw new ParleyError("away");
+    };
+    const outbox = sitDown(session);
+    outbox.put("c", "text", { text: "a" });
+    await settled();
+    assert.equal(outbox.queued, 1);
+    Object.assign(session, { state: "open" }).answers["chat.send"] = send;
+    session.emit("welcome", { user: "me" });
+    await settled();
+    assert.deepEqual([session.log.length, outbox.queued], [1, 0]);
+  });
+
+  test("sends in the order of writing", async () => {
+    const outbox = sitDown(session);
+    for (const text of "abcd") outbox.put("c", "text", { text });
+    for (let i = 0; i < 8; i++) await settled();
+    assert.equal(session.log.map((e) => e.content.text).join(""), "abcd");
+  });
+
+  test("sets a refused message aside, lets the others pass, and tries it again when told", async () => {
+    const send = session.answers["chat.send"];
+    session.answers["chat.send"] = (body) => {
+      if (body.content.text === "bad") throw new ParleyError("forbidden", { retry: false });
+      return send(body);
+    };
+    const outbox = sitDown(session);
+    const { cid } = outbox.put("c", "text", { text: "bad" });
+    outbox.put("c", "text", { text: "good" });
+    for (let i = 0; i < 4; i++) await settled();
+    assert.equal(session.log.length, 1);
+    assert.equal(outbox.of("c")[0].failed?.id, "forbidden");
+    session.answers["chat.send"] = send;
+    outbox.retry(cid);
+    await settled();
+    assert.deepEqual(session.log.map((e) => e.content.text), ["good", "bad"]);
+  });
+
+  test("waits as long as a busy server says", async () => {
+    mock.timers.enable({ apis: ["setTimeout"] });
+    let refusals = 0;
+    const send = session.answers["chat.send"];
+    session.answers["chat.send"] = (body) => {
+      if (refusals++ === 0) throw new ParleyError("rate_limited", { retry: true, retryAfter: 850 });
+      return send(body);
+    };
+    sitDown(session).put("c", "text", { text: "a" });
+    await settled();
+    mock.timers.tick(849);
+    await settled();
+    assert.equal(session.log.length, 0);
+    mock.timers.tick(1);
+    await settled();
+    assert.equal(session.log.length, 1);
+    mock.timers.reset();
+  });
+
+  test("shows one user nothing of another's", () => {
+    session.state = "away";
+    sitDown(session).put("c", "text", { text: "a" });
+    const outbox = new Outbox(/** @type {any} */ (session), kept);
+    session.emit("welcome", { user: "somebody else" });
+    assert.equal(outbox.queued, 0);
+  });
+});
+
+test("ids ascend within a page and say that they are UUIDv7", () => {
+  const ids = Array.from({ length: 5000 }, uuidv7);
+  assert.deepEqual([...ids].sort(), ids);
+  assert.equal(new Set(ids).size, ids.length);
+  for (const id of ids) assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+});
+
+test("delays grow to a bound, and the server's own wins", () => {
+  const backoff = new Backoff({ first: 100, most: 1000 });
+  const delays = Array.from({ length: 50 }, () => backoff.next());
+  assert.ok(delays.every((d) => d >= 50 && d <= 1050));
+  assert.equal(backoff.next(4200), 4200);
+  backoff.reset();
+  assert.ok(backoff.next() <= 150);
+});
+
+test("a time line puts parts after each other with the gap between them", () => {
+  const side = (/** @type {string} */ user, url = "/v1/playback/x") => ({ user, name: user, url, duration_ms: 10_000, tracks: [] });
+  const part = (/** @type {string} */ started, /** @type {any} */ more = {}) => ({ recording: started, state: "sealed", started, duration_ms: 10_000, sides: [side("a"), side("b")], gaps: [], ...more });
+  const line = new Timeline({ interview: "i", parts: [
+    part("2026-03-09T09:30:14Z", { gaps: [{ user: "b", from_ms: 1000, to_ms: 2500, reason: "loss" }] }),
+    part("2026-03-09T09:30:00Z"),
+    part("2026-03-09T09:31:00Z", { state: "failed", sides: [{ ...side("a"), url: undefined }] }),
+  ] });
+  assert.equal(line.duration, 24);
+  assert.deepEqual(line.gaps, [{ user: "", from: 10, to: 14, reason: "interrupted" }, { user: "b", from: 15, to: 16.5, reason: "loss" }]);
+  assert.deepEqual([line.partAt(9)?.from, line.partAt(12)?.from, line.partAt(99)?.from], [0, 14, 14]);
+  assert.deepEqual(line.sides.map((s) => s.user), ["a", "b"]);
+});
+
+test("an error speaks the user's language and keeps its id", () => {
+  const error = ParleyError.ofFrame(golden("error").body);
+  assert.deepEqual([error.id, error.retry, error.retryAfter], ["rate_limited", true, 850]);
+  assert.notEqual(error.in("zh"), error.in("en"));
+  assert.equal(ParleyError.of(new TypeError("x")).id, "internal");
+});
+
+test("every kind of frame the library knows exists in the protocol", () => {
+  const known = readFileSync(join(import.meta.dirname, "../client/wire.d.ts"), "utf8").matchAll(/^ {2}"([a-z.]+)": [[{A-Z]/gm);
+  const examples = new Set(readdirSync(frames).map((name) => name.replace(/\.json$/, "")));
+  const strange = [...known].map(([, kind]) => kind).filter((kind) => !examples.has(kind));
+  assert.deepEqual(strange, []);
+});
+
+const frames = join(import.meta.dirname, "../../signal/wire/testdata");
+
+/** @param {string} kind */
+function golden(kind) {
+  return JSON.parse(readFileSync(join(frames, `${kind}.json`), "utf8"));
+}
