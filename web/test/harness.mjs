@@ -75,7 +75,7 @@ export function startBrowser(more = []) {
   return chromium.launch({
     executablePath: browserPath,
     args: ["--no-sandbox", "--use-fake-device-for-media-stream=fps=15", "--use-fake-ui-for-media-stream", "--disable-background-networking",
-      "--disable-component-update", "--disable-gpu", "--autoplay-policy=no-user-gesture-required", ...more],
+      "--disable-component-update", "--disable-gpu", ...more],
   });
 }
 
