@@ -182,7 +182,7 @@ func (l *lane) append(ctx context.Context, rows, marks []*ticket) (Outcome, erro
 
 // fail answers all with an error that invites another try. It is the place where the cause is logged.
 func (l *lane) fail(ctx context.Context, rows, marks []*ticket, err error) {
-	l.log.ErrorContext(ctx, "commit failed", "entries", len(rows), "marks", len(marks), "err", err)
+	l.log.ErrorContext(ctx, "commit failed", slog.Int("entries", len(rows)), slog.Int("marks", len(marks)), slog.Any("err", err))
 	for _, t := range rows {
 		if len(l.doubt) >= maxDoubt {
 			clear(l.doubt)

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"parley/internal/identity"
 	"parley/signal/media"
 )
 
@@ -23,7 +22,6 @@ const (
 // writer owns one journal: it drains the sink, writes, and closes the file at the end.
 type writer struct {
 	id    ParticipantID
-	user  identity.UserID
 	sink  *sink
 	j     *journal
 	now   func() time.Duration // since the recording's start

@@ -2,6 +2,7 @@ package limit
 
 import (
 	"container/list"
+	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -63,7 +64,7 @@ func counter(cfg Config, name, help string) prometheus.Counter {
 	vec := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"limiter"})
 	if cfg.Metrics != nil {
 		if err := cfg.Metrics.Register(vec); err != nil {
-			registered, ok := err.(prometheus.AlreadyRegisteredError)
+			registered, ok := errors.AsType[prometheus.AlreadyRegisteredError](err)
 			if !ok {
 				panic(fmt.Sprintf("limit: register %s: %v", name, err))
 			}

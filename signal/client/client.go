@@ -146,7 +146,7 @@ func (s *Session) Break() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.conn != nil {
-		s.conn.CloseNow()
+		_ = s.conn.CloseNow()
 	}
 }
 
@@ -229,7 +229,7 @@ func (s *Session) pause(d time.Duration) bool {
 
 // down marks the connection as gone and fails what waits for answers.
 func (s *Session) down(conn *websocket.Conn) {
-	conn.CloseNow()
+	_ = conn.CloseNow()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conn, s.up = nil, make(chan struct{})

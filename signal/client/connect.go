@@ -23,11 +23,11 @@ func (s *Session) connect(ctx context.Context) (*websocket.Conn, error) {
 	conn.SetReadLimit(wire.MaxAnswer)
 	rest, err := s.hello(ctx, conn)
 	if err != nil {
-		conn.CloseNow()
+		_ = conn.CloseNow()
 		return nil, err
 	}
 	if !s.raise(conn) {
-		conn.CloseNow()
+		_ = conn.CloseNow()
 		return nil, ErrClosed
 	}
 	for _, line := range rest {
@@ -118,7 +118,7 @@ func (s *Session) take(line []byte) {
 	}
 	switch b := f.Body.(type) {
 	case wire.Ping:
-		s.Tell(s.ctx, wire.Pong{Time: b.Time})
+		_ = s.Tell(s.ctx, wire.Pong{Time: b.Time})
 		s.log.heads(b.Heads)
 	case wire.ChatEntry:
 		s.log.entry(b.Entry)

@@ -94,7 +94,7 @@ func watchKeyFrames(s *webrtc.RTPSender, restart *atomic.Bool) {
 }
 
 func (c *Call) speak(t *webrtc.TrackLocalStaticSample, label string) {
-	c.every(voiceFrame, label, func() { t.WriteSample(media.Sample{Data: silence, Duration: voiceFrame}) })
+	c.every(voiceFrame, label, func() { _ = t.WriteSample(media.Sample{Data: silence, Duration: voiceFrame}) })
 }
 
 // show sends the picture over and over, from its key frame when one is asked for.
@@ -104,7 +104,7 @@ func (c *Call) show(t *webrtc.TrackLocalStaticSample, label string, frames [][]b
 		if restart.Swap(false) {
 			i = 0
 		}
-		t.WriteSample(media.Sample{Data: frames[i], Duration: d})
+		_ = t.WriteSample(media.Sample{Data: frames[i], Duration: d})
 		i = (i + 1) % len(frames)
 	})
 }

@@ -169,7 +169,7 @@ func write(ctx context.Context, conn *websocket.Conn, f wire.Frame) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return fmt.Errorf("%w: %v", ErrLost, err)
+		return fmt.Errorf("%w: %w", ErrLost, err)
 	}
 	return nil
 }

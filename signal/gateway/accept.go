@@ -36,7 +36,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	conn.SetReadLimit(wire.MaxMessage)
 	s := newSession(g, conn, slim.conn)
 	if !g.adopt(s) {
-		conn.CloseNow()
+		_ = conn.CloseNow()
 		return
 	}
 	go s.run()

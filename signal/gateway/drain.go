@@ -61,7 +61,7 @@ func (g *Gateway) Drain(ctx context.Context) error {
 	}
 	g.stop()
 	for _, s := range g.sessions.all() {
-		s.conn.CloseNow()
+		_ = s.conn.CloseNow()
 	}
 	<-gone
 	return err

@@ -81,7 +81,7 @@ func (s *session) seat(id string) interview.Seat {
 func (s *session) push(b wire.Body) {
 	line, err := wire.Encode(wire.Frame{Body: b})
 	if err != nil {
-		s.refusal(s.ctx, b.Kind(), err)
+		_ = s.refusal(s.ctx, b.Kind(), err)
 		return
 	}
 	s.box.put(push{kind: b.Kind(), line: line})

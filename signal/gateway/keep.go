@@ -128,7 +128,7 @@ func (s *session) heads() map[string]uint64 {
 	}
 	heads, err := s.g.cfg.Chat.Heads(s.ctx, s.p)
 	if err != nil {
-		s.refusal(s.ctx, wire.Ping{}.Kind(), err) // logs it; the ping goes out without heads
+		_ = s.refusal(s.ctx, wire.Ping{}.Kind(), err) // logs it; the ping goes out without heads
 	}
 	out := make(map[string]uint64, len(heads))
 	for id, head := range heads {

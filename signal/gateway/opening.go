@@ -49,9 +49,9 @@ func (s *session) open() error {
 
 // hello reads the first message, which must be a hello and nothing else; anything else gets no answer.
 func (s *session) hello() (string, wire.Hello, error) {
-	s.net.SetReadDeadline(time.Now().Add(s.g.limits.Hello))
+	_ = s.net.SetReadDeadline(time.Now().Add(s.g.limits.Hello))
 	_, b, err := s.conn.Read(s.g.doors)
-	s.net.SetReadDeadline(time.Time{})
+	_ = s.net.SetReadDeadline(time.Time{})
 	switch {
 	case errors.Is(err, websocket.ErrMessageTooBig):
 		return "", wire.Hello{}, &ending{code: wire.CloseTooBig, reason: "too_big"}

@@ -165,7 +165,7 @@ func (s *session) showInterview(id string) error {
 	}
 	view, err := s.g.cfg.Interviews.View(s.ctx, s.p, interview.ID(id))
 	if err != nil {
-		s.refusal(s.ctx, wire.InterviewState{}.Kind(), err) // logs what is no refusal
+		_ = s.refusal(s.ctx, wire.InterviewState{}.Kind(), err) // logs what is no refusal
 		return nil
 	}
 	return s.send("", wire.InterviewState{Interview: view})

@@ -199,9 +199,9 @@ func (s *session) flushWithin(d time.Duration) error {
 	if s.frames == 0 {
 		return nil
 	}
-	s.net.SetWriteDeadline(time.Now().Add(d))
+	_ = s.net.SetWriteDeadline(time.Now().Add(d))
 	err := s.conn.Write(context.Background(), websocket.MessageText, s.out)
-	s.net.SetWriteDeadline(time.Time{}) // the reader answers WebSocket pings without one of ours
+	_ = s.net.SetWriteDeadline(time.Time{}) // the reader answers WebSocket pings without one of ours
 	s.frames, s.out = 0, s.out[:0]
 	if cap(s.out) > slimBuffer {
 		s.out = nil // most sessions are idle most of the time
@@ -220,23 +220,23 @@ func (s *session) end(err error) {
 	s.cancel()
 	e, ok := errors.AsType[*ending](err)
 	if !ok {
-		s.refusal(context.Background(), "", err) // a frame that could not be encoded
+		_ = s.refusal(context.Background(), "", err) // a frame that could not be encoded
 		e = &ending{code: wire.CloseInternal, reason: "internal"}
 	}
 	s.g.metrics.closed.WithLabelValues(e.reason).Inc()
 	if e == errLost || e.code == wire.CloseStalled {
-		s.conn.CloseNow()
+		_ = s.conn.CloseNow()
 		return
 	}
 	if e.last != nil {
-		s.send("", e.last)
+		_ = s.send("", e.last)
 	}
-	s.flushWithin(farewell)
+	_ = s.flushWithin(farewell)
 	wait := farewell
 	if e.code == wire.CloseFlood {
 		wait = floodGrace
 	}
-	s.net.SetDeadline(time.Now().Add(wait))
+	_ = s.net.SetDeadline(time.Now().Add(wait))
 	s.conn.Close(websocket.StatusCode(e.code), e.reason)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"parley/internal/identity"
@@ -81,7 +82,7 @@ func (s *Service) Gone(p identity.Principal, id ID, seat string) {
 		return nil
 	})
 	if err != nil && !errors.Is(err, policy.ErrUnavailable) && !errors.Is(err, policy.ErrNotFound) {
-		s.cfg.Log.ErrorContext(ctx, "hold seat", "interview", string(id), "err", err)
+		s.cfg.Log.ErrorContext(ctx, "hold seat", slog.String("interview", string(id)), slog.Any("err", err))
 	}
 }
 

@@ -157,7 +157,7 @@ func (s *Service) sweep(ctx context.Context) {
 func (s *Service) each(ctx context.Context, f Filter, do func(*session, context.Context) error) {
 	found, err := s.cfg.Store.List(ctx, f, sweepBatch)
 	if err != nil && ctx.Err() == nil {
-		s.cfg.Log.ErrorContext(ctx, "sweep interviews", "err", err)
+		s.cfg.Log.ErrorContext(ctx, "sweep interviews", slog.Any("err", err))
 	}
 	for _, i := range found {
 		s.prod(ctx, i.ID, do)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -140,7 +141,7 @@ func step(ctx context.Context) (context.Context, context.CancelFunc) {
 // report logs what nobody waits for.
 func (x *session) report(ctx context.Context, what string, err error) {
 	if err != nil {
-		x.svc.cfg.Log.ErrorContext(ctx, what+" interview", "interview", string(x.id), "err", err)
+		x.svc.cfg.Log.ErrorContext(ctx, "interview step failed", slog.String("step", what), slog.String("interview", string(x.id)), slog.Any("err", err))
 	}
 }
 

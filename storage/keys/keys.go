@@ -32,7 +32,7 @@ const hidden = "keys.Key(hidden)"
 func (Key) String() string { return hidden }
 
 // Format hides the key from every verb.
-func (Key) Format(f fmt.State, _ rune) { io.WriteString(f, hidden) }
+func (Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, hidden) }
 
 // LogValue hides the key.
 func (Key) LogValue() slog.Value { return slog.StringValue(hidden) }

@@ -101,8 +101,12 @@ func copyAll(ctx context.Context, w io.Writer, r io.ReaderAt, size int64) error 
 			return fmt.Errorf("body has %d bytes, not %d", at+n, size)
 		}
 	}
-	if n, err := r.ReadAt(make([]byte, 1), size); n > 0 || err != io.EOF {
-		return fmt.Errorf("body has more than %d bytes, or can't be read to its end: %v", size, err)
+	n, err := r.ReadAt(make([]byte, 1), size)
+	switch {
+	case n > 0 || err == nil:
+		return fmt.Errorf("body has more than %d bytes", size)
+	case !errors.Is(err, io.EOF):
+		return fmt.Errorf("read to the end: %w", err)
 	}
 	return nil
 }
