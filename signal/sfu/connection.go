@@ -1,10 +1,10 @@
 package sfu
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"sync"
 
 	"github.com/pion/webrtc/v4"
 
@@ -24,7 +24,6 @@ type connection struct {
 	waiting []webrtc.ICECandidateInit // candidates that came before it
 	taken   int                       // candidates of this ICE generation
 	ufrag   string                    // the client's, of this ICE generation
-	streams sync.WaitGroup
 }
 
 func (p *Peer) connect(name string) (*connection, error) {
@@ -98,7 +97,7 @@ func (c *connection) add(candidate webrtc.ICECandidateInit) {
 func (c *connection) guard(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			c.peer.room.log.Error("negotiation panicked", slog.String("connection", c.name),
+			c.peer.room.log.ErrorContext(context.Background(), "negotiation panicked", slog.String("connection", c.name),
 				slog.String("stack", string(debug.Stack())))
 			err = fmt.Errorf("negotiate %s: panic", c.name)
 		}

@@ -23,6 +23,10 @@ const (
 	keepAlive         = 2 * time.Second
 )
 
+// replayWindow is how many packets back from the highest SRTP still takes one, as in libwebrtc: a retransmission without
+// RTX has its old number.
+const replayWindow = 1024
+
 // opusFormat asks for what a voice needs: in-band FEC and silence suppression (RFC 7587, 6.1).
 const opusFormat = "minptime=10;useinbandfec=1;usedtx=1;stereo=0"
 
@@ -57,6 +61,7 @@ func (w *worker) settings(in *intake) (webrtc.SettingEngine, error) {
 	s.SetICETimeouts(disconnectedAfter, failedAfter, keepAlive)
 	s.SetPrflxAcceptanceMinWait(0) // browsers hide their addresses, so this is the usual kind
 	s.DisableActiveTCP(true)
+	s.SetSRTPReplayProtectionWindow(replayWindow)
 	if w.net != nil {
 		s.SetNet(w.net)
 	}

@@ -1,32 +1,42 @@
 package sfu
 
-import "sync"
+import (
+	"context"
+	"log/slog"
+	"sync"
+)
 
-// maxOutbox is how many calls may wait for a caller's callbacks. They never block by contract; a room whose callbacks
-// do is told nothing more.
+// maxOutbox is how many calls may wait for a caller's callbacks. They never block by contract; while they do, what goes
+// beyond is lost, and logged.
 const maxOutbox = 4096
 
 // outbox calls what callers of this package gave it, in order, from a goroutine of its own, so that a callback that
 // takes a lock of its owner never holds up the room.
 type outbox struct {
+	log  *slog.Logger
+	wake chan struct{}
+
 	mu     sync.Mutex
 	calls  []func()
-	wake   chan struct{}
+	full   bool
 	closed bool
 }
 
-func newOutbox() *outbox { return &outbox{wake: make(chan struct{}, 1)} }
+func newOutbox(log *slog.Logger) *outbox { return &outbox{log: log, wake: make(chan struct{}, 1)} }
 
-// put adds a call; false when the outbox is closed or full.
-func (o *outbox) put(f func()) bool {
+// put adds a call, unless the outbox is closed or full.
+func (o *outbox) put(f func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.closed || len(o.calls) >= maxOutbox {
-		return false
+	switch {
+	case o.closed:
+	case len(o.calls) < maxOutbox:
+		o.calls, o.full = append(o.calls, f), false
+		o.signal()
+	case !o.full:
+		o.full = true
+		o.log.ErrorContext(context.Background(), "callbacks of the room block, calls are lost")
 	}
-	o.calls = append(o.calls, f)
-	o.signal()
-	return true
 }
 
 func (o *outbox) signal() {

@@ -83,8 +83,8 @@ func newPeer(r *Room, cfg PeerConfig) *Peer {
 func (p *Peer) ID() PeerID { return p.cfg.ID }
 
 // Handle takes what the client sent: wire.RTCOffer on "pub", wire.RTCAnswer on "sub", wire.RTCCandidate on either,
-// wire.RTCRestart. An answer goes out through Send before Handle returns or soon after. Errors are *policy.Refusal:
-// bad_request says what was wrong, forbidden that the peer may not publish that, gone that it is out of the room.
+// wire.RTCRestart. An answer goes out through Send. Errors wrap a *policy.Refusal: bad_request says what was wrong,
+// forbidden that the peer may not publish that, gone that it is out of the room; anything else is internal.
 func (p *Peer) Handle(b wire.Body) error {
 	return p.do(func() error {
 		switch b := b.(type) {

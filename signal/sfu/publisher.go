@@ -1,11 +1,14 @@
 package sfu
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 
@@ -279,8 +282,13 @@ func readPackets(t *track, remote *webrtc.TrackRemote, in *intake) {
 	buf := make([]byte, receiveMTU)
 	n, _, err := remote.Read(buf)
 	queue := in.stream(t.info.SSRC)
-	for err == nil && queue != nil {
-		t.receive(buf[:n], time.Now())
+	for queue != nil {
+		switch {
+		case err == nil:
+			t.receive(buf[:n], time.Now())
+		case !errors.Is(err, io.ErrShortBuffer): // one packet was too long; the queue goes on
+			return
+		}
 		n, err = queue.Read(buf)
 	}
 }
@@ -289,10 +297,19 @@ func readPackets(t *track, remote *webrtc.TrackRemote, in *intake) {
 const receiveMTU = 1600
 
 func readReports(t *track, receiver *webrtc.RTPReceiver) {
+	readRTCP(receiver.Read, func(packet rtcp.Packet) {
+		if sr, ok := packet.(*rtcp.SenderReport); ok && sr.SSRC == t.info.SSRC {
+			t.report(sr, time.Now())
+		}
+	})
+}
+
+// readRTCP hands on each RTCP packet until read fails. What can't be read is left out.
+func readRTCP(read func([]byte) (int, interceptor.Attributes, error), take func(rtcp.Packet)) {
 	buf := make([]byte, receiveMTU)
 	for {
-		n, _, err := receiver.Read(buf)
-		if err != nil {
+		n, _, err := read(buf)
+		if err != nil && !errors.Is(err, io.ErrShortBuffer) {
 			return
 		}
 		packets, err := rtcp.Unmarshal(buf[:n])
@@ -300,9 +317,7 @@ func readReports(t *track, receiver *webrtc.RTPReceiver) {
 			continue
 		}
 		for _, packet := range packets {
-			if sr, ok := packet.(*rtcp.SenderReport); ok && sr.SSRC == t.info.SSRC {
-				t.report(sr, time.Now())
-			}
+			take(packet)
 		}
 	}
 }

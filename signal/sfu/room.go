@@ -28,8 +28,8 @@ const (
 	maxTrackID      = 1 << 15
 )
 
-// Room is a set of peers that hear and see each other. One goroutine owns all of its state; any method may be called
-// from anywhere except from a callback given to it that the method waits for.
+// Room is a set of peers that hear and see each other. One goroutine owns all of its state; its methods may be called
+// from anywhere.
 type Room struct {
 	id      RoomID
 	cfg     RoomConfig
@@ -56,11 +56,12 @@ func newRoom(s *SFU, w *worker, id RoomID, cfg RoomConfig) *Room {
 	if cfg.MaxPeers == 0 {
 		cfg.MaxPeers = defaultMaxPeers
 	}
+	log := s.cfg.Log.With(slog.String("room", string(id)))
 	return &Room{
 		id: id, cfg: cfg, sfu: s, worker: w, metrics: s.metrics,
-		log:   s.cfg.Log.With(slog.String("room", string(id))),
+		log:   log,
 		inbox: make(chan func(), inboxSize), quit: make(chan struct{}), done: make(chan struct{}),
-		ended: make(chan struct{}), outbox: newOutbox(),
+		ended: make(chan struct{}), outbox: newOutbox(log),
 		peers: map[PeerID]*Peer{}, tracks: map[PeerID]media.TrackID{}, linger: linger,
 	}
 }
@@ -172,7 +173,7 @@ func (r *Room) remove(p *Peer) {
 }
 
 // Close ends the room: peers are removed, and when it returns no goroutine of the room is left and no sink of it is
-// called any more. It may be called more than once.
+// called any more. It may be called more than once, but not from within Send or Events, which it waits for.
 func (r *Room) Close() {
 	r.once.Do(func() { close(r.quit) })
 	<-r.ended

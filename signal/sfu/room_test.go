@@ -2,8 +2,11 @@ package sfu
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/pion/rtcp"
 
 	"parley/internal/policy"
 	"parley/signal/media"
@@ -171,6 +174,65 @@ func TestFramesThatMakeNoSenseAreRefused(t *testing.T) {
 	}
 	if err := a.peer.Handle(wire.RTCRestart{}); err != nil {
 		t.Errorf("a restart of nothing: %v", err)
+	}
+}
+
+func TestAnOfferThatCannotBeAppliedEndsOnlyWhatThePeerPublished(t *testing.T) {
+	r := openRoom(t, openSFU(t, Config{UDP: loopback}))
+	a := join(t, r, clientConfig{id: "a", publish: both})
+	b := join(t, r, clientConfig{id: "b", publish: both})
+	out := a.publish(media.Microphone)
+	other := b.publish(media.Microphone)
+	pump(t, "media", append(out, other...), 5*time.Millisecond, func() bool {
+		return b.got("a", media.Microphone) > 5 && a.got("b", media.Microphone) > 5
+	})
+	broken := strings.Replace(offerOf(t, media.Microphone), "BUNDLE 0", "BUNDLE 7", 1) // a section that is not there
+	offer := wire.RTCOffer{PC: wire.Pub, SDP: broken, Tracks: []wire.RTCTrack{{Mid: "0", Label: "microphone"}}}
+	if err := a.peer.Handle(offer); !errors.Is(err, policy.ErrBadRequest) {
+		t.Fatalf("an offer that contradicts itself: %v", err)
+	}
+	eventually(t, "the track is down", func() bool { return a.happened(is[TrackDown]) })
+	before := a.got("b", media.Microphone)
+	pump(t, "what the peer hears goes on", other, 5*time.Millisecond, func() bool { return a.got("b", media.Microphone) > before+5 })
+
+	_ = a.pub.GracefulClose()
+	a.forget()
+	out = a.publish(media.Microphone)
+	before = b.got("a", media.Microphone)
+	out[0].sent = 1000
+	pump(t, "a new beginning", out, 5*time.Millisecond, func() bool { return b.got("a", media.Microphone) > before+5 })
+}
+
+func TestAClientThatMakesUpStreamsIsCutOff(t *testing.T) {
+	r := openRoom(t, openSFU(t, Config{UDP: loopback}))
+	a := join(t, r, clientConfig{id: "a", publish: both})
+	out := a.publish(media.Microphone)
+	pump(t, "track", out, 5*time.Millisecond, func() bool { return a.happened(is[TrackUp]) })
+	transport := a.pub.SCTP().Transport()
+	ssrc := uint32(1000)
+	pump(t, "cut off", out, 5*time.Millisecond, func() bool {
+		for range 50 {
+			ssrc++
+			_, _ = transport.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: ssrc}}) // of streams that are not
+		}
+		return a.happened(func(e PeerEvent) bool { return e == Failed{Reason: FailedLimit} })
+	})
+	pump(t, "the track is down", out, 5*time.Millisecond, func() bool { return a.happened(is[TrackDown]) })
+}
+
+func TestKeyFramesAreAskedForAtMostTwiceASecond(t *testing.T) {
+	r := openRoom(t, openSFU(t, Config{UDP: loopback}))
+	a := join(t, r, clientConfig{id: "a", publish: both})
+	out := a.publish(media.Camera)
+	pump(t, "track", out, 5*time.Millisecond, func() bool { return a.happened(is[TrackUp]) })
+	before, began := a.plis.Load(), time.Now()
+	pump(t, "three requests", out, 5*time.Millisecond, func() bool {
+		a.peer.RequestKeyFrame(1)
+		a.peer.RequestKeyFrame(77) // of no track
+		return a.plis.Load() >= before+3
+	})
+	if took := time.Since(began); took < 2*keyFramePause-100*time.Millisecond {
+		t.Errorf("three within %v", took)
 	}
 }
 

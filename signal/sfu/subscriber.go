@@ -246,21 +246,8 @@ func (p *Peer) handleRestart() error {
 
 // readFeedback reads what the subscriber says about a slot, until its section ends.
 func readFeedback(s *slot, sender *webrtc.RTPSender) {
-	buf := make([]byte, receiveMTU)
 	var seqs []uint16
-	for {
-		n, _, err := sender.Read(buf)
-		if err != nil {
-			return
-		}
-		packets, err := rtcp.Unmarshal(buf[:n])
-		if err != nil {
-			continue
-		}
-		for _, packet := range packets {
-			seqs = s.feedback(packet, seqs[:0])
-		}
-	}
+	readRTCP(sender.Read, func(packet rtcp.Packet) { seqs = s.feedback(packet, seqs[:0]) })
 }
 
 // feedback takes one RTCP packet of the subscriber; seqs is scratch space.

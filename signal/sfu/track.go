@@ -15,10 +15,10 @@ import (
 	"parley/signal/sfu/seqmap"
 )
 
-// How many packets are kept to answer NACKs: about two seconds of a good picture, and of sound.
+// How many packets are kept to answer NACKs: two seconds of a good picture, five of sound.
 const (
 	videoCache = 512
-	audioCache = 128
+	audioCache = 256
 )
 
 // delaySample is how many packets go by for one in the histogram of delays.

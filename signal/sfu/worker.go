@@ -66,7 +66,7 @@ func newMux(inner *ice.UDPMuxDefault, conn *udp.Conn, public []netip.Addr) *mux 
 	m := &mux{UDPMuxDefault: inner, local: conn.LocalAddr()}
 	at := conn.LocalAddrPort()
 	for _, a := range public {
-		if a.Unmap().Is6() && at.Addr().Is4() {
+		if a.Unmap().Is4() != at.Addr().Is4() && at.Addr() != netip.IPv6Unspecified() {
 			continue // the socket can't be reached there
 		}
 		m.public = append(m.public, net.UDPAddrFromAddrPort(netip.AddrPortFrom(a.Unmap(), at.Port())))
