@@ -326,3 +326,18 @@ func FuzzCandidate(f *testing.F) {
 		}
 	})
 }
+
+func TestOffersAlwaysAskForLostSound(t *testing.T) {
+	const opus, nack = "a=rtpmap:111 opus/48000/2\r\n", "a=rtcp-fb:111 nack\r\n"
+	for name, sdp := range map[string]string{
+		"without": "m=audio\r\n" + opus + "a=fmtp:111 x\r\n",
+		"with":    "m=audio\r\n" + opus + nack + "a=fmtp:111 x\r\n",
+	} {
+		if got := askForSound(sdp); got != "m=audio\r\n"+opus+nack+"a=fmtp:111 x\r\n" {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	if got := askForSound("m=video\r\n"); got != "m=video\r\n" {
+		t.Errorf("a picture: %q", got)
+	}
+}

@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -172,7 +173,7 @@ func (s *subscriber) makeOffer() error {
 		if err := s.pc.SetLocalDescription(offer); err != nil {
 			return fmt.Errorf("set offer: %w", err)
 		}
-		s.offer = offer.SDP
+		s.offer = askForSound(offer.SDP)
 		return nil
 	})
 	if err != nil {
@@ -182,6 +183,13 @@ func (s *subscriber) makeOffer() error {
 	s.tracks = s.described()
 	s.trickle.release(s.frame())
 	return nil
+}
+
+// askForSound says that lost sound is resent as well: browsers ask for it when the offer says so, but don't repeat it in
+// their answer, so Pion leaves it out of the next offer.
+func askForSound(sdp string) string {
+	const format, nack = "a=rtpmap:111 opus/48000/2\r\n", "a=rtcp-fb:111 nack\r\n"
+	return strings.ReplaceAll(strings.ReplaceAll(sdp, nack, ""), format, format+nack)
 }
 
 // frame is the offer under way.
