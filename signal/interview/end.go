@@ -99,7 +99,7 @@ func (x *session) announce(ctx context.Context) error {
 	if err := x.post(ctx, chat.TypeInterview, string(i.State), i.card()); err != nil {
 		return err
 	}
-	i.Posted = i.State
+	i.Posted, x.changed = i.State, true // who was invited learns of it now
 	return x.save(ctx)
 }
 

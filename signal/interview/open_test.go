@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -52,6 +53,16 @@ func TestOpenAsksWhoMayAndAnswersTheOneThatGoesOn(t *testing.T) {
 		want := []wire.InterviewContent{{Interview: string(first), State: "open"}}
 		if got := w.chat.cards(); !slices.Equal(got, want) {
 			t.Errorf("cards %+v, want %+v", got, want)
+		}
+	})
+}
+
+func TestWhoIsInvitedLearnsOfAnOpening(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		w.open()
+		synctest.Wait()
+		if n := w.hub.seen(); n != 1 {
+			t.Errorf("the members were told %d times, want once", n)
 		}
 	})
 }
