@@ -79,11 +79,26 @@ export class Recordings {
    * @returns {Promise<RecordingSet>} with addresses that hold for a minute
    */
   async of(interview) {
-    const url = new URL(`/v1/interviews/${encodeURIComponent(interview)}/recording`, this.base);
-    const response = await fetch(url, { headers: { Authorization: `Bearer ${await this.token()}` }, cache: "no-store" }).catch((cause) => {
+    return (await this.#get(`/v1/interviews/${encodeURIComponent(interview)}/recording`)).json();
+  }
+
+  /**
+   * What parley-verify checks: one part of a recording as a zip of ciphertext, manifest and signed head (E6, R1).
+   *
+   * @param {string} recording
+   * @returns {Promise<Blob>}
+   */
+  async bundle(recording) {
+    return (await this.#get(`/v1/recordings/${encodeURIComponent(recording)}/bundle`)).blob();
+  }
+
+  /** @param {string} path */
+  async #get(path) {
+    const headers = { Authorization: `Bearer ${await this.token()}` };
+    const response = await fetch(new URL(path, this.base), { headers, cache: "no-store" }).catch((cause) => {
       throw new ParleyError("away", { cause });
     });
-    if (response.ok) return response.json();
+    if (response.ok) return response;
     throw await refusal(response);
   }
 }

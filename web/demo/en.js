@@ -255,6 +255,8 @@ export const en = {
   "play.part.state.recording": "being recorded",
   "play.part.state.failed": "recording failed",
   "play.parts": "Recording",
+  "play.bundle": "Download for checking",
+  "play.bundle.coming": "Downloading…",
   "play.keys": "Space plays or pauses   ← → 5 s   J L 10 s   K pauses",
   "play.sound.off": "Turn off the sound of {name}",
   "play.sound.on": "Turn on the sound of {name}",

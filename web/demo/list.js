@@ -1,5 +1,5 @@
 import { client, go, otherName, route } from "./app.js";
-import { View, fill, h, onFrame } from "./dom.js";
+import { View, fill, h, onFrame, refill } from "./dom.js";
 import { lastLine } from "./words.js";
 import { number, recently, roleName, t } from "./strings.js";
 
@@ -11,6 +11,8 @@ export class ConversationList extends View {
   #items = h("ul", { class: "conversations", "data-testid": "conversations" });
   #empty = h("div", { class: "empty" });
   #title = h("h2", { class: "list-title" });
+  /** @type {Map<string, HTMLElement>} by conversation */
+  #rows = new Map();
 
   enter() {
     const { chat } = client();
@@ -30,33 +32,54 @@ export class ConversationList extends View {
     const { chat } = client();
     const list = chat.list;
     const open = route().conversation;
-    this.#keepFocus(() => fill(this.#items, list.map((c) => item(c, c.id === open))));
+    const rows = list.map((c) => this.#row(c, c.id === open));
+    if (rows.length !== this.#items.children.length || rows.some((row, i) => this.#items.children[i] !== row)) this.#order(rows);
     fill(this.#empty, list.length === 0 && (chat.ready ? emptyList() : loadingList()));
   }
 
-  /** Redraws without taking the keyboard away from an item. @param {() => void} draw */
-  #keepFocus(draw) {
-    const focused = this.contains(document.activeElement) && document.activeElement?.getAttribute("data-conversation");
-    draw();
-    if (!focused) return;
-    const again = this.querySelector(`[data-conversation="${CSS.escape(focused)}"]`);
-    if (again instanceof HTMLElement) again.focus();
+  /**
+   * The row of a conversation. It stays the same element, so that a press that is under way when news comes still counts.
+   *
+   * @param {Conversation} c
+   * @param {boolean} open
+   */
+  #row(c, open) {
+    const row = this.#rows.get(c.id) ?? newRow(c.id);
+    this.#rows.set(c.id, row);
+    const button = /** @type {HTMLElement} */ (row.firstElementChild);
+    if (open) button.setAttribute("aria-current", "true");
+    else button.removeAttribute("aria-current");
+    refill(button, [c.others.map((m) => [m.name, m.role, m.company]), c.title, c.latest && [lastLine(c, c.latest), recently(c.latest.time)], c.unread], () => words(c));
+    return row;
+  }
+
+  /** Puts the rows in order without taking the keyboard away from one. @param {HTMLElement[]} rows */
+  #order(rows) {
+    const focused = this.#items.contains(document.activeElement) ? document.activeElement : null;
+    this.#items.replaceChildren(...rows);
+    if (focused instanceof HTMLElement) focused.focus();
   }
 }
 
-/** @param {Conversation} c @param {boolean} open */
-function item(c, open) {
+/** @param {string} id */
+function newRow(id) {
+  return h("li", {}, h("button", {
+    type: "button", class: "conversation", "data-conversation": id, "data-testid": "conversation",
+    onclick: () => go({ view: "chat", conversation: id, interview: "" }),
+  }));
+}
+
+/** @param {Conversation} c */
+function words(c) {
   const other = c.others[0];
   const latest = c.latest;
-  return h("li", {}, h("button", {
-    type: "button", class: "conversation", "aria-current": open ? "true" : false, "data-conversation": c.id, "data-testid": "conversation",
-    onclick: () => go({ view: "chat", conversation: c.id, interview: "" }),
-  },
+  return [
     avatar(other),
     h("span", { class: "conversation-words" },
       h("span", { class: "line" }, h("strong", {}, otherName(c)), h("time", { class: "muted", datetime: latest?.time.toISOString() }, latest ? recently(latest.time) : "")),
       h("span", { class: "line muted" }, h("span", { class: "cut" }, [other?.company || roleName(other?.role ?? ""), c.title].filter(Boolean).join(" · "))),
-      h("span", { class: "line" }, h("span", { class: "cut last", "data-testid": "last-line" }, latest ? lastLine(c, latest) : t("chat.empty")), c.unread > 0 && unread(c.unread)))));
+      h("span", { class: "line" }, h("span", { class: "cut last", "data-testid": "last-line" }, latest ? lastLine(c, latest) : t("chat.empty")), c.unread > 0 && unread(c.unread))),
+  ];
 }
 
 /** @param {number} n */

@@ -1,6 +1,7 @@
 import { client, go } from "./app.js";
 import { ParleyError, Player, Timeline } from "../client/index.js";
 import { View, fill, h, icon, refill } from "./dom.js";
+import { saveBundle } from "./receipt.js";
 import { lang, moment, t, tOr, timer } from "./strings.js";
 
 /** Play-back: the sides of an interview beside each other on one time line, with its gaps and what they are. */
@@ -143,7 +144,8 @@ export class PlayView extends View {
         h("ul", { class: "gaps", "data-testid": "gaps" }, timeline.gaps.map((g) => h("li", {}, h("button", { type: "button", class: "link", onclick: () => this.#player?.seek(g.from) },
           t("play.gap", { from: timer(g.from), to: timer(g.to), reason: gapWords(g, timeline) })))))),
       h("div", {}, h("h2", {}, t("play.parts")), h("ul", { class: "parts" }, timeline.parts.map((p, i) => h("li", {},
-        [t("play.part", { n: i + 1 }), moment(new Date(p.info.started)), timer(p.to - p.from), tOr(`play.part.state.${p.info.state}`, "play.part.state.sealed")].join(" · "))))),
+        [t("play.part", { n: i + 1 }), moment(new Date(p.info.started)), timer(p.to - p.from), tOr(`play.part.state.${p.info.state}`, "play.part.state.sealed")].join(" · "),
+        bundleButton(p.info.recording))))),
       h("p", { class: "muted keys" }, t("play.keys")));
   }
 
@@ -208,6 +210,18 @@ const keys = {
 /** @param {import("./dom.js").IconName} name @param {string} label @param {string} id @param {() => void} act */
 function button(name, label, id, act) {
   return h("button", { type: "button", class: "quiet", "aria-label": label, title: label, "data-testid": id, onclick: act }, icon(name));
+}
+
+/** @param {string} recording */
+function bundleButton(recording) {
+  const b = h("button", { type: "button", class: "link", "data-testid": "bundle", onclick: async () => {
+    b.disabled = true;
+    fill(b, t("play.bundle.coming"));
+    await saveBundle(recording);
+    b.disabled = false;
+    fill(b, t("play.bundle"));
+  } }, t("play.bundle"));
+  return b;
 }
 
 /** @param {string} kind @param {number} from @param {number} to @param {number} whole @param {string} [title] */

@@ -9,17 +9,25 @@ export async function saveReceipt(interview) {
   const { interviews } = client();
   try {
     const receipt = interviews.receipt(interview) ?? (await interviews.fetchReceipt(interview));
-    if (receipt) download(receipt);
+    if (receipt) download(new Blob([JSON.stringify(receipt, null, 2), "\n"], { type: "application/json" }), `parley-receipt-${receipt.interview}.json`);
     else tell(t("summary.receipt.none"));
   } catch (error) {
     troubled(error);
   }
 }
 
-/** @param {import("../client/interview.js").Receipt} receipt */
-function download(receipt) {
-  const file = new Blob([JSON.stringify(receipt, null, 2), "\n"], { type: "application/json" });
+/** Saves the bundle of one part of a recording. @param {string} recording */
+export async function saveBundle(recording) {
+  try {
+    download(await client().recordings.bundle(recording), `recording-${recording}.zip`);
+  } catch (error) {
+    troubled(error);
+  }
+}
+
+/** @param {Blob} file @param {string} name */
+function download(file, name) {
   const url = URL.createObjectURL(file);
-  h("a", { href: url, download: `parley-receipt-${receipt.interview}.json` }).click();
+  h("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

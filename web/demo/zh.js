@@ -251,6 +251,8 @@ export const zh = {
   "play.part.state.recording": "录制中",
   "play.part.state.failed": "录制失败",
   "play.parts": "录制",
+  "play.bundle": "下载核验包",
+  "play.bundle.coming": "正在下载…",
   "play.keys": "空格 播放或暂停　← → 5 秒　J L 10 秒　K 暂停",
   "play.sound.off": "关闭{name}的声音",
   "play.sound.on": "打开{name}的声音",

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
@@ -38,7 +38,7 @@ describe("what stays of an interview", { skip: why }, () => {
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "parley-evidence-"));
-    server = await startParley();
+    server = await startParley({ logLevel: "debug" });
     [recruiter, candidate] = await Promise.all([person(browser, server.http), person(browser, server.http)]);
     await Promise.all([sit(recruiter, "recruiter"), sit(candidate, "candidate")]);
   });
@@ -58,7 +58,7 @@ describe("what stays of an interview", { skip: why }, () => {
     assert.equal(part.sides.length, 2);
     assert.ok(part.duration_ms > 9000, `the recording lasts ${part.duration_ms} ms`);
     for (const side of part.sides) await checkSide(part, side);
-    await checkBundle(part, receipt);
+    await checkBundle(part, await bundleFromThePage(), receipt);
   });
 
   test("a server killed in the middle loses nothing acknowledged and at most 250 ms of the recording", async () => {
@@ -71,7 +71,7 @@ describe("what stays of an interview", { skip: why }, () => {
     const killed = Date.now();
     await server.kill();
     const before = server;
-    server = await startParley({ data: before.data, http: address(before.http) });
+    server = await startParley({ data: before.data, http: new URL(before.http).host, logLevel: "debug" });
     await Promise.all([recruiter, candidate].map((who) => who.page.locator(".recording-sign.on").waitFor({ timeout: 60_000 })));
     await Promise.all([seesFramesGrow(recruiter), seesFramesGrow(candidate), hears(recruiter)]);
     await hangUp();
@@ -83,9 +83,10 @@ describe("what stays of an interview", { skip: why }, () => {
       assert.ok(lost <= 250, `${lost} ms are lost of a side`);
       await checkSide(first, side);
     }
-    await checkBundle(first);
-    await checkBundle(second);
+    await checkBundle(first, await bundle(first));
+    await checkBundle(second, await bundle(second));
     await nothingSaidIsMissing();
+    await playsOnBehindTheGap();
     await leaksNothing([before.log(), server.log()]);
   });
 
@@ -164,12 +165,40 @@ describe("what stays of an interview", { skip: why }, () => {
     assert.doesNotMatch(told, /Invalid data|corrupt|Error while decoding/i);
   }
 
-  /** @param {any} part @param {string} [receipt] */
-  async function checkBundle(part, receipt) {
+  /** What the candidate saves from the page of the play-back. @returns {Promise<string>} */
+  async function bundleFromThePage() {
+    await candidate.at("summary-play").click();
+    const saving = candidate.page.waitForEvent("download");
+    await candidate.at("bundle").click({ timeout: 30_000 });
+    return (await saving).path();
+  }
+
+  /** @param {any} part */
+  async function bundle(part) {
     const answer = await fetch(`${server.http}/v1/recordings/${part.recording}/bundle`, { headers: { Authorization: `Bearer ${server.users.candidate.token}` } });
     assert.equal(answer.status, 200);
     const zip = join(folder, `${part.recording}.zip`);
     await writeFile(zip, Buffer.from(await answer.arrayBuffer()));
+    return zip;
+  }
+
+  /** The candidate plays from just before the interruption into the second part. */
+  async function playsOnBehindTheGap() {
+    await candidate.at("interview-play").last().click();
+    await candidate.at("gaps").waitFor({ timeout: 30_000 });
+    await candidate.at("gaps").locator("button").first().click();
+    await candidate.at("play-toggle").click();
+    const videos = candidate.at("play-video");
+    assert.equal(await videos.count(), 2);
+    const range = candidate.at("play-range");
+    const start = Number(await range.inputValue());
+    await until("the second part plays", async () => Number(await range.inputValue()) > start + 3, 25_000);
+    const widths = await videos.evaluateAll((all) => all.map((v) => /** @type {HTMLVideoElement} */ (v).videoWidth));
+    assert.ok(widths.every((width) => width > 0), "both sides have a picture");
+  }
+
+  /** @param {any} part @param {string} zip @param {string} [receipt] */
+  async function checkBundle(part, zip, receipt) {
     const key = await publicKey(part.head.key);
     const held = receipt ? ["--head", receipt] : [];
     const good = await run(verifier, ["--key", key, ...held, zip]);
@@ -225,11 +254,6 @@ function leaks(text, hidden) {
 function seconds(shown) {
   const [, minutes, rest] = /(\d+):(\d+)/.exec(shown) ?? [];
   return Number(minutes) * 60 + Number(rest);
-}
-
-/** @param {string} url */
-function address(url) {
-  return new URL(url).host;
 }
 
 /** @param {string} command @param {string[]} args @returns {Promise<{ code: number, out: string, err: string }>} */
