@@ -275,8 +275,11 @@ func FuzzOffer(f *testing.F) {
 			return
 		}
 		again, err := vetSDP(v.sdp, true)
-		if err != nil || again.sdp != v.sdp {
-			t.Fatalf("vetting again: %v\n%s\n%s", err, v.sdp, again.sdp)
+		if err != nil {
+			t.Fatalf("vetting again: %v\n%s", err, v.sdp)
+		}
+		if again.sdp != v.sdp {
+			t.Fatalf("vetting again makes another:\n%s\n%s", v.sdp, again.sdp)
 		}
 		in := newIntake(func() {})
 		pc, _, err := s.workers[0].newConnection(in, true)

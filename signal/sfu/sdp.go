@@ -171,7 +171,7 @@ func keptFormats(m *sdp.MediaDescription) map[string]bool {
 	for _, a := range m.Attributes {
 		pt, name, _ := strings.Cut(a.Value, " ")
 		if _, err := strconv.ParseUint(pt, 10, 7); err == nil && a.Key == "rtpmap" {
-			kept[pt] = slices.Contains(formatsKept, strings.ToLower(name))
+			kept[pt] = slices.Contains(m.MediaName.Formats, pt) && slices.Contains(formatsKept, strings.ToLower(name))
 			if strings.EqualFold(name, "rtx/90000") {
 				of[pt] = ""
 			}

@@ -54,38 +54,3 @@ func bind(n transport.Net, at netip.AddrPort) (net.PacketConn, error) {
 }
 
 func (w *worker) close() error { return w.mux.Close() }
-
-// mux tells clients the public addresses instead of the socket's own where there are some.
-type mux struct {
-	*ice.UDPMuxDefault
-	public []net.Addr
-	local  net.Addr
-}
-
-func newMux(inner *ice.UDPMuxDefault, conn *udp.Conn, public []netip.Addr) *mux {
-	m := &mux{UDPMuxDefault: inner, local: conn.LocalAddr()}
-	at := conn.LocalAddrPort()
-	for _, a := range public {
-		if a.Unmap().Is4() != at.Addr().Is4() && at.Addr() != netip.IPv6Unspecified() {
-			continue // the socket can't be reached there
-		}
-		m.public = append(m.public, net.UDPAddrFromAddrPort(netip.AddrPortFrom(a.Unmap(), at.Port())))
-	}
-	return m
-}
-
-// GetListenAddresses is what becomes host candidates.
-func (m *mux) GetListenAddresses() []net.Addr {
-	if len(m.public) > 0 {
-		return m.public
-	}
-	return m.UDPMuxDefault.GetListenAddresses()
-}
-
-// GetConn hands out the socket for one of the addresses above.
-func (m *mux) GetConn(ufrag string, addr net.Addr) (net.PacketConn, error) {
-	if a, ok := m.local.(*net.UDPAddr); ok && len(m.public) > 0 && !a.IP.IsUnspecified() {
-		addr = m.local
-	}
-	return m.UDPMuxDefault.GetConn(ufrag, addr)
-}
