@@ -159,16 +159,22 @@ func (s *Session) forget(ref string) {
 	delete(s.waiting, ref)
 }
 
-// write sends one frame. An error means that the connection is lost.
+// writeTimeout is how long a write may take before the connection counts as lost.
+const writeTimeout = 10 * time.Second
+
+// write sends one frame. An error means that the connection is lost, unless ctx had ended before. A ctx that ends during
+// the write does not stop it: a half-written frame would cost everybody on this session the connection.
 func write(ctx context.Context, conn *websocket.Conn, f wire.Frame) error {
 	line, err := wire.Encode(f)
 	if err != nil {
 		return err
 	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
 	if err := conn.Write(ctx, websocket.MessageText, line); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
 		return fmt.Errorf("%w: %w", ErrLost, err)
 	}
 	return nil

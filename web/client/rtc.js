@@ -127,7 +127,8 @@ export class Call extends Emitter {
     const { pub } = this;
     await pub.inTurn(async () => {
       if (this.#over) return;
-      await pub.pc.setLocalDescription(await pub.pc.createOffer(options));
+      const { sdp } = await pub.pc.createOffer(options);
+      await pub.pc.setLocalDescription({ type: "offer", sdp: resendingSound(sdp ?? "") });
       const tracks = [...this.#sending].map(([label, line]) => ({ mid: line.mid ?? "", label }));
       const answer = await this.#session.request("rtc.offer", { interview: this.interview, pc: "pub", sdp: pub.pc.localDescription?.sdp ?? "", tracks });
       if ("sdp" in answer && typeof answer.sdp === "string") await this.#answered(answer.sdp);
@@ -273,4 +274,14 @@ function sameTracks(stream, tracks) {
   for (const track of stream.getTracks()) if (!tracks.has(track)) stream.removeTrack(track);
   for (const track of tracks) if (!stream.getTrackById(track.id)) stream.addTrack(track);
   return stream;
+}
+
+/**
+ * Asks for NACKs of Opus, which browsers don't offer by themselves: without them a lost packet of sound is a gap in the
+ * recording.
+ *
+ * @param {string} sdp
+ */
+function resendingSound(sdp) {
+  return sdp.replace(/(a=rtpmap:(\d+) opus\/48000\/2\r\n)/g, "$1a=rtcp-fb:$2 nack\r\n");
 }
