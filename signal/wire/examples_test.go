@@ -20,7 +20,7 @@ var text = json.RawMessage(`{"text":"你好，方便聊聊吗？"}`)
 var entry = Entry{Conversation: conversation, Seq: 12, Sender: "u-1001", CID: cid, Time: at(1), Type: "text", Content: text}
 
 var chat = Conversation{
-	ID: conversation, Title: "后端工程师", Head: 12, Unread: 1, Last: &entry,
+	ID: conversation, Title: "后端工程师", Head: 12, Last: &entry,
 	Members: []Member{
 		{User: "u-1001", Role: "recruiter", Name: "王敏", Company: "示例科技", Delivered: 12, Read: 12},
 		{User: "u-2002", Role: "candidate", Name: "李**", Masked: true, Delivered: 12, Read: 11},
@@ -39,9 +39,9 @@ var view = Interview{
 
 // examples has one frame a kind; the golden files in testdata and the examples in PROTOCOL.md are made of them.
 var examples = []Frame{
-	{Ref: "1", Body: Hello{Token: "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ1LTIwMDIifQ.c2ln", Device: "d-7f31", Client: "parley-web/1.0", Lang: "zh", Resume: map[string]uint64{conversation: 11}}},
-	{Ref: "1", Body: Welcome{Session: "0195794f-0000-7000-8000-00000000002a", User: "u-2002", Role: "candidate", Time: at(2), Until: at(2).Add(time.Hour), PingSeconds: 20, Conversations: []Conversation{chat}, Interviews: []Interview{view}}},
-	{Ref: "2", Body: Renew{Token: "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ1LTIwMDIifQ.bmV3"}},
+	{Ref: "1", Body: Hello{Token: "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ1LTEwMDEifQ.c2ln", Device: "d-7f31", Client: "parley-web/1.0", Lang: "zh", Resume: map[string]uint64{conversation: 11}}},
+	{Ref: "1", Body: Welcome{Session: "0195794f-0000-7000-8000-00000000002a", User: "u-1001", Role: "recruiter", Time: at(2), Until: at(2).Add(time.Hour), PingSeconds: 20, Conversations: []Conversation{chat}, Interviews: []Interview{view}}},
+	{Ref: "2", Body: Renew{Token: "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ1LTEwMDEifQ.bmV3"}},
 	{Body: Ping{Time: at(22), Heads: map[string]uint64{conversation: 12}}},
 	{Body: Pong{Time: at(22)}},
 	{Ref: "2", Body: Done{}},
