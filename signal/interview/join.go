@@ -260,9 +260,11 @@ func (x *session) resume(p identity.Principal, conn Seat) error {
 	return nil
 }
 
-// revoke drops the user's seat (T7). Alone nobody can be interviewed: with fewer than two left the interview ends.
+// revoke drops the user's seat (T7). Alone nobody can be interviewed: with fewer than two left an interview under way
+// ends, also when the user's connection was shut out first and has given up its seat already.
 func (x *session) revoke(ctx context.Context, user identity.UserID) {
-	if x.interview.State == Ended || x.seats[user] == nil {
+	underWay := x.stage != nil || x.interview.State == Live
+	if x.interview.State == Ended || !underWay || x.interview.user(user) == nil {
 		return
 	}
 	x.vacate(user, LostRevoked, false)

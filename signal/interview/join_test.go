@@ -308,6 +308,16 @@ func TestARevokedParticipantIsOutAtOnce(t *testing.T) {
 	})
 }
 
+func TestARevokedParticipantWhoseSeatIsGoneAlreadyEndsItToo(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		id, zoe, _ := w.live()
+		w.must(w.Leave(t.Context(), recruiter, id, zoe.ID)) // the gateway shuts the connection out first
+		w.Revoke("zoe")
+		synctest.Wait()
+		w.ended(id, interview.Revoked)
+	})
+}
+
 func TestARevokedTokenDoesNotGetBackIn(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		for _, user := range []identity.UserID{"bob", "cat"} {
