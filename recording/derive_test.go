@@ -164,7 +164,7 @@ func TestNothingIsInClearOnDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 		total += len(b)
-		for _, word := range []string{string(canary), "alice", "bob", "i1\"", "OpusHead"} {
+		for _, word := range []string{string(canary), string(alice), string(bob), "interview", "OpusHead"} {
 			if bytes.Contains(b, []byte(word)) {
 				t.Errorf("%s holds %q", filepath.Base(path), word)
 			}

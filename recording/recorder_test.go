@@ -24,9 +24,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// The names are long enough not to stand in megabytes of ciphertext by chance.
 const (
-	alice = identity.UserID("alice")
-	bob   = identity.UserID("bob")
+	alice = identity.UserID("alice-the-candidate")
+	bob   = identity.UserID("bob-the-recruiter")
 )
 
 // studio is a recorder with everything it needs, over one folder; again gives another recorder over the same, as
