@@ -56,13 +56,13 @@ func (s *Server) start() {
 	s.parts.run("web address", func(ctx context.Context) error { return s.web.serve(ctx, s.grace()) })
 }
 
-// revoked ends what is open with what was revoked (T7). A single token's sessions end when the gateway next asks for
-// revocations, at their ping.
+// revoked ends what is open with what was revoked (T7).
 type revoked struct{ *node }
 
 // Drop implements admin.Sessions.
 func (r revoked) Drop(rev identity.Revocation) {
 	if rev.User == "" {
+		r.gateway.DropToken(rev.TokenID) // and the seats with the sessions
 		return
 	}
 	r.gateway.Drop(rev.User)

@@ -25,6 +25,16 @@ func (g *Gateway) Drop(user identity.UserID) {
 	NewHub(g.cfg.Bus, g.log).Drop(user)
 }
 
+// DropToken ends the sessions on this node that live by the token: it was taken back, and no other of its user (T7). Other
+// nodes find out at the next ping, if they have [Config.Revocations].
+func (g *Gateway) DropToken(id string) {
+	for _, s := range g.sessions.all() {
+		if t := s.token.Load(); t != nil && *t == id {
+			s.cut(revoked())
+		}
+	}
+}
+
 // cut ends the session without waiting for what it is doing. Any goroutine may call it.
 func (s *session) cut(e *ending) {
 	s.box.end(e)

@@ -140,15 +140,18 @@ func (s *session) interviewResume(ctx context.Context, f wire.InterviewResume) (
 
 type sitting func(context.Context, identity.Principal, interview.ID, interview.Seat) (wire.Interview, error)
 
-// sit notes the seat before it asks for it, so that one whose outcome is unknown is given up with the connection.
-func (s *session) sit(ctx context.Context, id string, take sitting) (wire.Body, error) {
-	if len(s.seats) >= maxSeats {
+// sit notes the seat before it asks for it, so that one whose outcome is unknown is given up with the connection. One that
+// the connection has already stays noted whatever the answer: a refusal does not say that it is gone.
+func (s *session) sit(ctx context.Context, name string, take sitting) (wire.Body, error) {
+	id := interview.ID(name)
+	_, had := s.seats[id]
+	if !had && len(s.seats) >= maxSeats {
 		return nil, policy.ErrConflict.With("This connection is in too many interviews.", "此连接已加入过多面试。")
 	}
-	s.seats[interview.ID(id)] = struct{}{}
-	view, err := take(ctx, s.p, interview.ID(id), s.seat(id))
-	if _, refused := errors.AsType[*policy.Refusal](err); refused {
-		delete(s.seats, interview.ID(id))
+	s.seats[id] = struct{}{}
+	view, err := take(ctx, s.p, id, s.seat(name))
+	if _, refused := errors.AsType[*policy.Refusal](err); refused && !had {
+		delete(s.seats, id)
 	}
 	return wire.InterviewState{Interview: view}, err
 }

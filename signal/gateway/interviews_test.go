@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -50,6 +51,9 @@ func (b *booth) seat(user identity.UserID) interview.Seat {
 }
 
 func (b *booth) view(p identity.Principal, id interview.ID) (wire.Interview, error) {
+	if strings.HasPrefix(string(id), "over") {
+		return wire.Interview{ID: string(id), State: "ended", Participants: []wire.Participant{}}, nil
+	}
 	if id != room {
 		return wire.Interview{}, policy.ErrNotFound
 	}
@@ -243,6 +247,35 @@ func TestAConnectionThatIsShutOutLosesItsSeatAtOnce(t *testing.T) {
 	eventually(t, "the seat is left", func() bool { return b.noted("leave " + room + " " + w.Session) })
 	if b.noted("gone " + room + " " + w.Session) {
 		t.Error("the seat is held for somebody who was shut out")
+	}
+}
+
+// A refused request for a seat that the connection has must not make the gateway forget it: media would go on after
+// the connection was shut out (T7).
+func TestASeatIsNotForgottenByARefusal(t *testing.T) {
+	b := newBooth()
+	n := start(t, interviews(b))
+	r, w := n.withDevice("phone")
+	r.send("1", wire.InterviewJoin{Interview: room})
+	expect[wire.InterviewState](r, "1")
+	r.send("2", wire.InterviewResume{Interview: room, Session: "no session of mine"})
+	r.expectError("2", "not_found")
+	n.Drop(ann.User)
+	r.expectClose(wire.CloseRevoked)
+	eventually(t, "the seat is left", func() bool { return b.noted("leave " + room + " " + w.Session) })
+}
+
+func TestInterviewsThatAreOverDoNotFillAConnection(t *testing.T) {
+	n := start(t, interviews(newBooth()))
+	r, _ := n.signIn(ann, nil)
+	hub := gateway.NewHub(n.bus, nil)
+	for i := range 20 {
+		id := interview.ID(fmt.Sprint("over-", i))
+		r.send("1", wire.InterviewJoin{Interview: string(id)})
+		expect[wire.InterviewState](r, "1")
+		expect[wire.RTCOffer](r, "")
+		hub.Interview([]identity.UserID{ann.User}, id)
+		expect[wire.InterviewState](r, "")
 	}
 }
 

@@ -90,6 +90,7 @@ func (s *session) signIn(h wire.Hello) error {
 		return err
 	}
 	s.p, s.who, s.device = p, p.User, h.Device
+	s.token.Store(&p.TokenID)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -40,7 +41,8 @@ type session struct {
 	ctx    context.Context // of the handlers
 	cancel context.CancelFunc
 
-	who identity.UserID // set by hello, before the session is registered
+	who   identity.UserID        // set by hello, before the session is registered
+	token atomic.Pointer[string] // the id of the token that it lives by; set by hello and by renewals
 
 	// owner
 	p        identity.Principal

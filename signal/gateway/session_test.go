@@ -144,6 +144,31 @@ func TestARevokedSessionIsDropped(t *testing.T) {
 	expect[wire.Pong](other, "1")
 }
 
+func TestARevokedTokenEndsTheSessionsThatLiveByIt(t *testing.T) {
+	n := start(t)
+	named := func(id string) string {
+		now := time.Now()
+		s, err := identity.Mint(kid, secret, identity.Claims{User: ann.User, Role: ann.Role, Age: identity.Adult, TokenID: id, Issued: now, Expires: now.Add(time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	stolen, renewed, other := n.raw(), n.raw(), n.raw()
+	for r, id := range map[*raw]string{stolen: "stolen", renewed: "stolen", other: "other"} {
+		r.send("h", wire.Hello{Token: named(id)})
+		expect[wire.Welcome](r, "h")
+	}
+	renewed.send("1", wire.Renew{Token: named("newer")})
+	expect[wire.Done](renewed, "1")
+	n.DropToken("stolen")
+	stolen.expectClose(wire.CloseRevoked)
+	for _, r := range []*raw{renewed, other} {
+		r.send("2", wire.Ping{})
+		expect[wire.Pong](r, "2")
+	}
+}
+
 func TestARevocationIsFoundWhenItsHintIsLost(t *testing.T) {
 	n := start(t, onSQLite, limits(gateway.Limits{Ping: 50 * time.Millisecond}))
 	r, _ := n.signIn(ann, nil)
