@@ -18,7 +18,7 @@ export class CallView extends View {
   #people = h("div", { class: "call-people" });
   #stage = h("div", { class: "stage" });
   #controls = h("div", {});
-  #side = h("aside", { class: "call-chat", hidden: true });
+  #side = h("aside", { class: "call-chat", hidden: true, onkeydown: (/** @type {KeyboardEvent} */ e) => e.key === "Escape" && !e.isComposing && this.#toggleChat() });
   #unblock = h("button", { type: "button", class: "primary unblock", hidden: true });
   /** @type {Map<string, Tile>} */
   #tiles = new Map();
@@ -170,8 +170,13 @@ export class CallView extends View {
   #toggle(label, muted) {
     this.interview.mute(label, muted).catch(troubled).finally(() => {
       this.update();
-      /** @type {HTMLElement | null} */ (this.querySelector(`[data-testid="${label === "camera" ? "camera" : "mute"}"]`))?.focus();
+      this.#focus(label === "camera" ? "camera" : "mute");
     });
+  }
+
+  /** The controls are drawn anew when one of them changes: the keyboard stays where it was. @param {string} id */
+  #focus(id) {
+    /** @type {HTMLElement | null} */ (this.#controls.querySelector(`[data-testid="${id}"]`))?.focus();
   }
 
   #toggleChat() {
@@ -179,9 +184,10 @@ export class CallView extends View {
     if (!conversation) return;
     this.#side.hidden = !this.#side.hidden;
     const thread = this.#side.hidden ? null : new Thread(conversation, { compact: true });
-    fill(this.#side, thread, thread && h("button", { type: "button", class: "quiet close-chat", "aria-label": t("app.close"), onclick: () => this.#toggleChat() }, icon("close")));
+    fill(this.#side, thread, thread && h("button", { type: "button", class: "quiet close-chat", "data-testid": "close-chat", "aria-label": t("app.close"), onclick: () => this.#toggleChat() }, icon("close")));
     thread?.composer.take();
     this.update();
+    if (!thread) this.#focus("chat");
   }
 
   async #hangup() {

@@ -1,6 +1,6 @@
 import { client, go, route } from "./app.js";
 import { CallView } from "./call.js";
-import { View, fill, h, icon, onFrame } from "./dom.js";
+import { View, fill, h, icon, keepKeyboard, onFrame } from "./dom.js";
 import { brand, languageSwitch, skipLink } from "./header.js";
 import { ConversationList } from "./list.js";
 import { Lobby } from "./lobby.js";
@@ -85,7 +85,12 @@ class ChatPage extends View {
     this.#shown = key;
     this.dataset.view = key.split(":")[0];
     this.#main.className = `view-${this.dataset.view}`;
-    const next = view();
+    this.#place(view());
+    keepKeyboard(this.#main);
+  }
+
+  /** @param {import("./dom.js").Child} next */
+  #place(next) {
     if (!Array.isArray(next) || this.#main.firstElementChild !== this.#list) return fill(this.#main, next);
     while (this.#list.nextSibling) this.#list.nextSibling.remove();
     this.#main.append(.../** @type {Node[]} */ (next.slice(1)));

@@ -48,6 +48,16 @@ export function refill(element, depends, make) {
   fill(element, make());
 }
 
+/**
+ * Takes the keyboard to where the new content begins when what held it is gone, so that Tab goes on there and not at the
+ * top of the page. Until somebody has used the keyboard or the pointer nothing moves.
+ *
+ * @param {HTMLElement | null} place can be focused
+ */
+export function keepKeyboard(place) {
+  if (document.activeElement === document.body && navigator.userActivation?.hasBeenActive) place?.focus({ preventScroll: true });
+}
+
 /** @param {Child[]} children @returns {(Node | string)[]} */
 function flat(children) {
   return children.flatMap((child) => {

@@ -1,5 +1,5 @@
 import { client, go } from "./app.js";
-import { View, fill, h, icon } from "./dom.js";
+import { View, fill, h, icon, keepKeyboard } from "./dom.js";
 import { LevelMeter, ParleyError, devices, openDevices, stopDevices } from "../client/index.js";
 import { consentSheet } from "./consent.js";
 import { lang, t, tOr } from "./strings.js";
@@ -100,6 +100,7 @@ export class Lobby extends View {
         h("div", { class: "actions" },
           h("button", { type: "button", class: "primary", "data-testid": "join", disabled: this.#opening || this.#joining || !this.#stream?.getTracks().length, onclick: () => void this.#join() }, this.#joining ? t("devices.joining") : t("devices.join")),
           h("button", { type: "button", class: "plain", onclick: () => go({ view: "chat", interview: "" }) }, t("app.back"))))));
+    keepKeyboard(this.closest("main"));
     this.#level();
   }
 

@@ -90,3 +90,26 @@ export function capturing(who) {
   return who.page.evaluate(() => [...document.querySelectorAll("video.mirror")].some((v) =>
     /** @type {MediaStream | null} */ (/** @type {HTMLVideoElement} */ (v).srcObject)?.getTracks().some((track) => track.readyState === "live")));
 }
+
+/** @param {Person} who @returns {Promise<string | null | undefined>} what holds the keyboard */
+export function focused(who) {
+  return who.page.evaluate(() => document.activeElement?.getAttribute("data-testid"));
+}
+
+/** Goes to a control by Tab and presses Enter, no pointer. @param {Person} who @param {string} id */
+export async function withKeys(who, id) {
+  await who.at(id).and(who.page.locator(":enabled")).first().waitFor(patience);
+  for (let tabs = 0; (await focused(who)) !== id; tabs++) {
+    assert.ok(tabs < 60, `Tab does not lead to ${id}`);
+    await who.page.keyboard.press("Tab");
+  }
+  await who.page.keyboard.press("Enter");
+}
+
+/** Whether a thing is seen and nothing lies over it. @param {Person} who @param {string} id */
+export function onTop(who, id) {
+  return who.at(id).evaluate((element) => {
+    const { left, top, width, height } = element.getBoundingClientRect();
+    return element.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+  });
+}

@@ -7,8 +7,8 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
-import { artifacts, missing, person, startBrowser, startParley, until } from "./harness.mjs";
-import { capturing, heard, hears, loudness, meet, patience, say, seesFramesGrow, sit, startInterview, state } from "./people.mjs";
+import { artifacts, missing, person, sizes, startBrowser, startParley, until } from "./harness.mjs";
+import { capturing, focused, heard, hears, loudness, meet, onTop, patience, say, seesFramesGrow, sit, startInterview, state, withKeys } from "./people.mjs";
 
 const why = missing();
 
@@ -61,6 +61,42 @@ describe("the story of two people", { skip: why }, () => {
     await reload();
     await hangUp();
     await playBack();
+  });
+
+  test("the keyboard alone leads through all of it", async () => {
+    await withKeys(recruiter, "start-interview");
+    await withKeys(candidate, "head-interview");
+    for (const who of [recruiter, candidate]) {
+      for (const step of ["consent-agree", "join"]) {
+        await withKeys(who, step);
+        await until("the keyboard is in the new view", () => who.page.evaluate(() => Boolean(document.activeElement?.closest("main"))));
+      }
+      await who.at("call").waitFor(patience);
+    }
+    await withKeys(recruiter, "chat");
+    await recruiter.page.keyboard.type("写在通话中");
+    await recruiter.page.keyboard.press("Enter");
+    await recruiter.page.keyboard.press("Escape");
+    await until("the keyboard is back at the control", async () => (await focused(recruiter)) === "chat");
+    await withKeys(recruiter, "hangup");
+    await withKeys(recruiter, "confirm-end");
+    await withKeys(candidate, "summary-chat");
+    await heard(candidate, "写在通话中");
+    await withKeys(candidate, "interview-play");
+    await withKeys(candidate, "play-toggle");
+    await until("it plays", () => candidate.page.evaluate(() => [...document.querySelectorAll("video")].every((v) => v.currentTime > 0.3)));
+  });
+
+  test("on a phone the sign of the recording stays beside the open chat", async () => {
+    await Promise.all([recruiter, candidate].map((who) => who.page.setViewportSize(sizes.phone)));
+    await meet(recruiter, candidate);
+    await recruiter.at("chat").click();
+    await recruiter.at("close-chat").waitFor(patience);
+    await recruiter.at("interview-enter").waitFor({ state: "hidden" });
+    assert.ok(await onTop(recruiter, "recording-sign"), "whoever writes sees that it is recorded");
+    await recruiter.page.screenshot({ path: join(artifacts, "call-chat-phone.png") });
+    await recruiter.at("close-chat").click();
+    assert.ok(await onTop(recruiter, "hangup"));
   });
 
   test("a candidate who declines the recording still chats", async () => {
