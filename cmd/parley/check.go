@@ -46,6 +46,12 @@ func address(key, value, example string) error {
 	return nil
 }
 
+// reachable says that an address is one, and not only of this machine.
+func reachable(addr string) bool {
+	_, _, err := net.SplitHostPort(addr)
+	return err == nil && !loopback(addr)
+}
+
 // loopback says that an address is reachable from this machine only.
 func loopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
@@ -57,7 +63,7 @@ func loopback(addr string) bool {
 }
 
 func (c *Config) checkAdmin() error {
-	if loopback(c.Admin) || c.AdminAnywhere {
+	if !reachable(c.Admin) || c.AdminAnywhere {
 		return nil
 	}
 	return &wrong{"admin", fmt.Sprintf("%q is reachable from other machines", c.Admin),
@@ -89,7 +95,7 @@ func (c *Config) checkTLS() error {
 		return &wrong{"acme-domain", "stands beside tls-cert", "keep one of them"}
 	case (files || acme) && c.BehindProxy:
 		return &wrong{"behind-proxy", "stands beside a certificate", "leave it out if this server ends TLS, else leave out the certificate"}
-	case !files && !acme && !c.BehindProxy && !loopback(c.HTTP):
+	case !files && !acme && !c.BehindProxy && reachable(c.HTTP):
 		return &wrong{"http", fmt.Sprintf("%q would serve plain HTTP to the network", c.HTTP),
 			"give --tls-cert and --tls-key, or --acme-domain, or --behind-proxy if a proxy ends TLS, or use a loopback address"}
 	}
