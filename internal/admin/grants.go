@@ -17,7 +17,8 @@ const (
 	grantIdle = 15 * time.Minute
 	// grantMost is how long it lives at all: a leaked path must not live for ever by being used.
 	grantMost = 4 * time.Hour
-	// maxGrants bounds all grants together, and maxUserGrants those of one person; beyond, the one that ends soonest goes.
+	// maxGrants bounds all grants together, and maxUserGrants those of one person; beyond, the one
+	// that lay unused for longest goes, never the one that was just given.
 	maxGrants     = 10_000
 	maxUserGrants = 64
 )
@@ -33,6 +34,7 @@ type seat struct {
 type grant struct {
 	seat
 	made, ends time.Time
+	touched    uint64 // when it was given or last used, by count
 }
 
 // grants are the play-backs allowed now, by the random word in their path. They live in memory: after a restart the
@@ -40,8 +42,9 @@ type grant struct {
 type grants struct {
 	now func() time.Time
 
-	mu sync.Mutex
-	by map[string]*grant
+	mu    sync.Mutex
+	by    map[string]*grant
+	count uint64
 }
 
 func newGrants(now func() time.Time) *grants {
@@ -54,7 +57,8 @@ func (g *grants) Give(s seat) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.sweep(now, s.By.User)
-	g.by[word] = &grant{seat: s, made: now, ends: now.Add(grantStart)}
+	g.count++
+	g.by[word] = &grant{seat: s, made: now, ends: now.Add(grantStart), touched: g.count}
 	return word
 }
 
@@ -68,6 +72,8 @@ func (g *grants) Use(word string) (seat, bool) {
 		delete(g.by, word)
 		return seat{}, false
 	}
+	g.count++
+	held.touched = g.count
 	held.ends = minTime(now.Add(grantIdle), held.made.Add(grantMost))
 	return held.seat, true
 }
@@ -94,9 +100,9 @@ func (g *grants) sweep(now time.Time, user identity.UserID) {
 			continue
 		case held.By.User == user:
 			mine++
-			myFirst = g.sooner(myFirst, word)
+			myFirst = g.older(myFirst, word)
 		}
-		first = g.sooner(first, word)
+		first = g.older(first, word)
 	}
 	if mine >= maxUserGrants {
 		delete(g.by, myFirst)
@@ -105,8 +111,8 @@ func (g *grants) sweep(now time.Time, user identity.UserID) {
 	}
 }
 
-func (g *grants) sooner(a, b string) string {
-	if a == "" || g.by[b].ends.Before(g.by[a].ends) {
+func (g *grants) older(a, b string) string {
+	if a == "" || g.by[b].touched < g.by[a].touched {
 		return b
 	}
 	return a

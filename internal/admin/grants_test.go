@@ -105,6 +105,20 @@ func TestGrantsAreBoundedForEachPerson(t *testing.T) {
 	}
 }
 
+func TestAGrantJustGivenIsNotTheFirstToGo(t *testing.T) {
+	c := newClock()
+	g := newGrants(c.now)
+	for range maxUserGrants { // somebody who has looked at much lately
+		g.Use(g.Give(seat{By: c.signedIn("u1")}))
+	}
+	one, other := g.Give(seat{By: c.signedIn("u1"), Side: "u1"}), g.Give(seat{By: c.signedIn("u1"), Side: "u2"})
+	for _, word := range []string{one, other} {
+		if _, ok := g.Use(word); !ok {
+			t.Error("a side of the recording that was opened last can't be played")
+		}
+	}
+}
+
 func TestRevocationEndsGrants(t *testing.T) {
 	for name, r := range map[string]identity.Revocation{
 		"user":  {User: "u1"},
