@@ -94,6 +94,7 @@ func New(cfg Config) *API {
 	a.signingKeys()
 	a.texts()
 	a.status()
+	a.finish()
 	a.mux.HandleFunc("/v1/", func(w http.ResponseWriter, _ *http.Request) { problem(policy.ErrNotFound).write(w) })
 	return a
 }
@@ -113,7 +114,7 @@ func (a *API) describe() huma.Config {
 	c.Info.Description = "Conversations, interviews and recordings for the platform's backend and clients. " +
 		"What happens within a conversation or an interview goes over the WebSocket at /v1/ws (PROTOCOL.md)."
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		bearer: {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A token that the platform signed."},
+		bearer: {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: tokens},
 	}
 	return c
 }

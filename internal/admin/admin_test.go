@@ -32,6 +32,8 @@ type house struct {
 	did       []string
 	failAudit error
 	failOpen  error
+	revoked   bool
+	during    func() // while a bundle is written
 
 	clock *clock
 	log   bytes.Buffer
@@ -88,7 +90,7 @@ func (h *house) Revoke(_ context.Context, r identity.Revocation) error {
 }
 
 func (h *house) Revoked(context.Context, identity.UserID, string, time.Time) (bool, error) {
-	return false, nil
+	return h.revoked, nil
 }
 
 func (h *house) Drop(r identity.Revocation) { h.note("drop %s%s", r.User, r.TokenID) }
@@ -123,6 +125,10 @@ func (h *house) Derive(_ context.Context, id recording.ID, user identity.UserID)
 func (h *house) Export(_ context.Context, id recording.ID, w io.Writer) error {
 	h.note("export %s", id)
 	_, err := io.WriteString(w, "PK")
+	if h.during != nil {
+		h.during()
+		_, err = io.WriteString(w, "the rest")
+	}
 	return err
 }
 
@@ -220,7 +226,7 @@ func TestRecordingShowsSidesMaskedNamesAndGapsInOrder(t *testing.T) {
 func TestEveryRangeIsAuditedBeforeItsFirstByte(t *testing.T) {
 	h := newHouse()
 	url := h.url(t)
-	for _, c := range []struct{ header, body string }{{"", "0123456789"}, {"bytes=2-4", "234"}} {
+	for _, c := range []struct{ header, body string }{{"", "0123456789"}, {"bytes=2-4", "234"}, {"bytes=7-", "789"}, {"bytes=-1", "9"}} {
 		h.did = nil
 		res := h.do("GET", url, "", "", "Range", c.header)
 		body, _ := io.ReadAll(res.Body)
@@ -231,6 +237,56 @@ func TestEveryRangeIsAuditedBeforeItsFirstByte(t *testing.T) {
 		want := fmt.Sprintf("audit recording.play recording/r-1 by u-r [interview i-1 side u-c range %s]", c.header)
 		if did[0] != want || did[1] != "read r-1 u-c" || did[len(did)-1] != "close r-1 u-c" {
 			t.Errorf("did %q, want first %q, then read, then close (A3)", did, want)
+		}
+	}
+}
+
+// What makes more than one plain range of a request must not show more than is written down.
+func TestWhatIsShownIsWhatWasAudited(t *testing.T) {
+	long := "bytes=0-0" + strings.Repeat(",0-0", 40) + ",1-9"
+	for _, header := range [][]string{
+		{"Range", "bytes=0-0", "If-Range", `"a tag"`}, {"Range", "bytes=0-0,5-6"}, {"Range", long}, {"Range", "bytes = 0-0"},
+	} {
+		h := newHouse()
+		url := h.url(t)
+		res := h.do("GET", url, "", "", header...)
+		body, _ := io.ReadAll(res.Body)
+		if res.StatusCode != 200 || string(body) != "0123456789" {
+			t.Errorf("%q: %d %q, want the whole file", header, res.StatusCode, body)
+		}
+		if did := h.trace(); !strings.HasSuffix(did[0], "side u-c range ]") {
+			t.Errorf("%q: %q, want an entry for the whole file (A3)", header, did[0])
+		}
+	}
+}
+
+func TestARevocationCutsWhatIsBeingSent(t *testing.T) {
+	h := newHouse()
+	h.during = func() { h.do("POST", "/v1/revocations", "operator/u-o", `{"token":"t-u-r"}`) }
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest("GET", "/v1/recordings/r-1/bundle", nil)
+	r.Header.Set("Authorization", "Bearer recruiter/u-r")
+	aborted := func() (yes bool) {
+		defer func() { yes = recover() == http.ErrAbortHandler }()
+		h.api.ServeHTTP(w, r)
+		return false
+	}()
+	if !aborted || w.Body.String() != "PK" {
+		t.Errorf("aborted %v after %q (T7)", aborted, w.Body)
+	}
+	if n := len(h.api.grants.by); n != 0 {
+		t.Errorf("%d grants are left", n)
+	}
+}
+
+func TestAGrantThatCrossedARevocationIsWorthNothing(t *testing.T) {
+	h := newHouse()
+	url := h.url(t)
+	h.revoked = true // made durable between the check of the token and the grant
+	for _, path := range []string{url, "/v1/recordings/r-1/bundle"} {
+		h.did = nil
+		if res := h.do("GET", path, "recruiter/u-r", ""); res.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %d (T7)", path, res.StatusCode)
 		}
 	}
 }
@@ -386,6 +442,72 @@ func TestWhoAsksTooOftenIsToldWhenToComeBack(t *testing.T) {
 	}
 	if res := h.do("GET", "/v1/interviews/i-1/recording", "candidate/u-c", ""); res.StatusCode != 200 {
 		t.Errorf("somebody else pays for it: %d", res.StatusCode)
+	}
+}
+
+func TestARefusedTokenSaysWhatToDo(t *testing.T) {
+	h := newHouse()
+	for name, c := range map[string]struct{ token, says string }{
+		"none":           {"", "send Bearer and a token"},
+		"not ours":       {"nonsense", "/v1/openapi.json"},
+		"a wrong role":   {"recruiter/u-r", "is of role recruiter, which may not conversation.open"},
+		"a wrong header": {"service/backend", "Content-Type: application/json"},
+	} {
+		res := h.do("POST", "/v1/conversations", c.token, "{", "Content-Type", "text/plain")
+		var p Problem
+		if err := json.NewDecoder(res.Body).Decode(&p); err != nil || len(p.Fields) != 1 || !strings.Contains(p.Fields[0].Why, c.says) {
+			t.Errorf("%s: %d %+v, %v", name, res.StatusCode, p, err)
+		}
+	}
+}
+
+func TestTheDescriptionSaysWhatIsAnswered(t *testing.T) {
+	h := newHouse()
+	res := h.do("GET", "/v1/openapi.json", "", "")
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Paths map[string]map[string]struct {
+			Responses map[string]any
+		}
+		Components struct {
+			SecuritySchemes map[string]struct{ Description string }
+			Schemas         map[string]struct {
+				Properties map[string]struct{ Description string }
+			}
+		}
+	}
+	if err := json.Unmarshal(b, &doc); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(b), `"null"`) {
+		t.Error("a list may be null")
+	}
+	for path, methods := range doc.Paths {
+		for method, op := range methods {
+			for status, wanted := range map[string]bool{"422": false, "400": true, "429": true, "500": true, "503": true, "413": method == "post"} {
+				if _, ok := op.Responses[status]; ok != wanted {
+					t.Errorf("%s %s: %s is %v", method, path, status, ok)
+				}
+			}
+		}
+	}
+	for _, status := range []string{"200", "201", "401", "403", "409"} {
+		if doc.Paths["/v1/conversations"]["post"].Responses[status] == nil {
+			t.Errorf("open-conversation does not tell of %s", status)
+		}
+	}
+	for _, claim := range []string{"kid", "sub", "role", "jti", "iat", "exp", "iss", "aud", "age", "guardian", "company", "att.exp", "amr"} {
+		if !strings.Contains(doc.Components.SecuritySchemes[bearer].Description, claim) {
+			t.Errorf("nothing tells of %s in tokens", claim)
+		}
+	}
+	for _, r := range policy.Refusals {
+		if !strings.Contains(doc.Components.Schemas["Problem"].Properties["id"].Description, r.ID) {
+			t.Errorf("nothing tells of %s", r.ID)
+		}
 	}
 }
 

@@ -2,6 +2,8 @@ package admin
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -23,16 +25,32 @@ const bearer = "bearer" // the security scheme's name
 func (a *API) authenticate(r *http.Request, action identity.Action) (identity.Principal, error) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") || token == "" || len(token) > identity.MaxToken {
-		return identity.Principal{}, policy.ErrUnauthenticated
+		return identity.Principal{}, inHeader(policy.ErrUnauthenticated, "is missing: send Bearer and a token")
 	}
 	p, err := a.Verifier.Verify(r.Context(), token)
+	if errors.Is(err, policy.ErrUnauthenticated) {
+		return identity.Principal{}, inHeader(policy.ErrUnauthenticated,
+			"is no token this server accepts: compare its kid, signature, sub, role, jti, iat, exp, iss and aud with the security scheme in /v1/openapi.json")
+	}
 	if err != nil {
 		return identity.Principal{}, err
 	}
 	if err := a.limits.known(p); err != nil {
 		return identity.Principal{}, err
 	}
-	return p, identity.Allow(p, action)
+	if err := identity.Allow(p, action); errors.Is(err, policy.ErrForbidden) {
+		return p, inHeader(policy.ErrForbidden, fmt.Sprintf("is of role %s, which may not %s", p.Role, action))
+	} else if err != nil {
+		return p, err
+	}
+	return p, nil
+}
+
+// inHeader tells a developer what about the token was refused; the refusal's own text is for people.
+func inHeader(r *policy.Refusal, why string) *Problem {
+	p := problem(r)
+	p.Fields = []Field{{Where: "header.Authorization", Why: why}}
+	return p
 }
 
 // admit is authenticate, with what fails counted against the address.
@@ -87,7 +105,10 @@ func register[I, O any](a *API, op huma.Operation, f func(context.Context, *I) (
 	if op.MaxBodyBytes == 0 {
 		op.MaxBodyBytes = maxBody
 	}
-	op.Errors = append(op.Errors, http.StatusBadRequest)
+	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusTooManyRequests, http.StatusServiceUnavailable)
+	if op.Method == http.MethodPost {
+		op.Errors = append(op.Errors, http.StatusRequestEntityTooLarge)
+	}
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := f(ctx, in)
 		if err != nil {

@@ -31,7 +31,7 @@ func (a *API) bundles() {
 	}, a.bundle)
 }
 
-// bundle hands out the archive as it is made. That it is handed out is in the audit log before its first byte (A3).
+// bundle hands out the archive as it is made, under a grant that nobody else learns of: it ends with the token (T7). That it is handed out is in the audit log before its first byte (A3).
 func (a *API) bundle(ctx context.Context, p identity.Principal, in *bundlePath) (*huma.StreamResponse, error) {
 	info, err := a.takenPart(ctx, p, recording.ID(in.ID))
 	if err != nil {
@@ -41,12 +41,18 @@ func (a *API) bundle(ctx context.Context, p identity.Principal, in *bundlePath) 
 	if err != nil {
 		return nil, err
 	}
+	word := a.grants.Give(seat{By: p, Interview: info.Interview, Recording: info.ID})
+	if err := a.revoked(ctx, p); err != nil {
+		a.grants.End(word)
+		return nil, err
+	}
 	return &huma.StreamResponse{Body: func(c huma.Context) {
+		defer a.grants.End(word)
 		_, w := humago.Unwrap(c)
 		w.Header().Set("Content-Type", "application/zip")
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("Content-Disposition", `attachment; filename="recording-`+string(info.ID)+`.zip"`)
-		if err := a.Recordings.Export(ctx, info.ID, &patient{ResponseWriter: w}); err != nil {
+		if err := a.Recordings.Export(ctx, info.ID, &patient{w, a.grants.lease(word)}); err != nil {
 			a.log.WarnContext(ctx, "bundle was not sent to its end", slog.String("recording", string(info.ID)), slog.Any("err", err))
 			panic(http.ErrAbortHandler) // so that the client sees a broken transfer, not a short archive
 		}

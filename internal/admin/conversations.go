@@ -12,18 +12,18 @@ import (
 
 // NewConversation is a conversation that the platform opens.
 type NewConversation struct {
-	Key     string      `json:"key" minLength:"1" maxLength:"200" doc:"The platform's own id of it; opening again with the same key returns the same conversation"`
-	Title   string      `json:"title,omitempty" maxLength:"300" doc:"The job it is about"`
+	Key     string      `json:"key" minLength:"1" maxLength:"200" doc:"The platform's own id of it; opening again with the same key returns the same conversation" example:"application-4711"`
+	Title   string      `json:"title,omitempty" maxLength:"300" doc:"The job it is about" example:"后端工程师"`
 	Members []NewMember `json:"members" minItems:"2" maxItems:"8" doc:"One candidate, and one or more recruiters or headhunters"`
 }
 
 // NewMember is one side of it.
 type NewMember struct {
-	User       string `json:"user" minLength:"1" maxLength:"128" doc:"User id, the same as sub in tokens"`
-	Role       string `json:"role" enum:"candidate,recruiter,headhunter"`
-	FamilyName string `json:"family_name" maxLength:"200" doc:"Of a candidate all that the other side sees before disclosure"`
-	GivenName  string `json:"given_name" maxLength:"200"`
-	Company    string `json:"company,omitempty" maxLength:"300" doc:"Of a recruiter or headhunter, as shown"`
+	User       string `json:"user" minLength:"1" maxLength:"128" doc:"User id, the same as sub in tokens" example:"u-2002"`
+	Role       string `json:"role" enum:"candidate,recruiter,headhunter" doc:"As in the tokens with which this person comes to the conversation" example:"candidate"`
+	FamilyName string `json:"family_name" maxLength:"200" doc:"Of a candidate all that the other side sees before disclosure" example:"李"`
+	GivenName  string `json:"given_name" maxLength:"200" doc:"Of a candidate hidden from the other side before disclosure" example:"晓明"`
+	Company    string `json:"company,omitempty" maxLength:"300" doc:"Of a recruiter or headhunter, as shown" example:"示例科技"`
 }
 
 type openConversation struct {
@@ -33,8 +33,8 @@ type openConversation struct {
 type openedConversation struct {
 	Status int
 	Body   struct {
-		ID      string `json:"id"`
-		Key     string `json:"key"`
+		ID      string `json:"id" doc:"What interviews and the protocol call it" example:"0195794e-8f10-7c3a-9d42-6f1f5a3b2c01"`
+		Key     string `json:"key" example:"application-4711"`
 		Created bool   `json:"created" doc:"By this request; false when the key was in use"`
 	}
 }
@@ -42,7 +42,7 @@ type openedConversation struct {
 func (a *API) conversations() {
 	secured(a, identity.ConversationOpen, huma.Operation{
 		OperationID: "open-conversation", Method: http.MethodPost, Path: "/v1/conversations", DefaultStatus: http.StatusCreated,
-		Summary: "Open a conversation", Description: "For the platform's backend (role service), which decides who may meet.",
+		Summary: "Open a conversation", Description: "For the platform's backend (role service), which decides who may meet. A key that is in use for the same members answers 200, for others 409 (conflict).",
 		Errors: []int{http.StatusConflict},
 	}, a.openConversation)
 }

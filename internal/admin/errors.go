@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -17,10 +18,10 @@ import (
 
 // Problem is how the API says no (RFC 9457, with members of its own).
 type Problem struct {
-	Title  string            `json:"title" doc:"The HTTP status in words"`
-	Status int               `json:"status"`
+	Title  string            `json:"title" doc:"The HTTP status in words" example:"Not Found"`
+	Status int               `json:"status" example:"404"`
 	ID     string            `json:"id" doc:"Stable identifier to act upon" example:"not_found"`
-	Text   map[string]string `json:"text" doc:"What to tell a person, by language: zh and en"`
+	Text   map[string]string `json:"text" doc:"What to tell a person, by language: zh and en" example:"{\"zh\":\"没有找到。\",\"en\":\"Not found.\"}"`
 	Retry  bool              `json:"retry,omitempty" doc:"The same request may succeed later"`
 	Fields []Field           `json:"fields,omitempty" doc:"Which parts of the request are wrong"`
 
@@ -30,7 +31,7 @@ type Problem struct {
 // Field names a part of a request and what is wrong with it, never its value.
 type Field struct {
 	Where string `json:"where" example:"body.members[0].user"`
-	Why   string `json:"why"`
+	Why   string `json:"why" doc:"For a developer, in English" example:"expected required property family_name to be present"`
 }
 
 func problem(r *policy.Refusal) *Problem {
@@ -91,11 +92,19 @@ func init() {
 			var detail huma.ErrorDetailer
 			if errors.As(err, &detail) {
 				d := detail.ErrorDetail()
-				p.Fields = append(p.Fields, Field{Where: d.Location, Why: d.Message})
+				p.Fields = append(p.Fields, Field{Where: d.Location, Why: why(d.Message)})
 			}
 		}
 		return p
 	}
+}
+
+// why is what the library says, but for a type of content, which it repeats without naming the right one.
+func why(message string) string {
+	if strings.HasPrefix(message, huma.ErrUnknownContentType.Error()) {
+		return "send it as JSON, with Content-Type: application/json"
+	}
+	return message
 }
 
 // refuse is the one mapper from errors to answers: a refusal is told, anything else is logged here, once, and told as

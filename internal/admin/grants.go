@@ -78,6 +78,21 @@ func (g *grants) Use(word string) (seat, bool) {
 	return held.seat, true
 }
 
+// lease says, each time it is asked, whether the word is still good, and keeps it alive.
+func (g *grants) lease(word string) func() bool {
+	return func() bool {
+		_, ok := g.Use(word)
+		return ok
+	}
+}
+
+// End gives a grant up.
+func (g *grants) End(word string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.by, word)
+}
+
 // Drop takes back the grants that were made with what is revoked (T7).
 func (g *grants) Drop(r identity.Revocation) {
 	g.mu.Lock()

@@ -137,6 +137,20 @@ func TestRevocationEndsGrants(t *testing.T) {
 	}
 }
 
+func TestALeaseEndsWithItsGrant(t *testing.T) {
+	c := newClock()
+	g := newGrants(c.now)
+	word := g.Give(seat{By: c.signedIn("u1")})
+	lease := g.lease(word)
+	if !lease() {
+		t.Fatal("a fresh grant is not good")
+	}
+	g.Drop(identity.Revocation{User: "u1"})
+	if lease() {
+		t.Error("what is being sent goes on after a revocation (T7)")
+	}
+}
+
 func TestRateIsGrowthASecond(t *testing.T) {
 	c := newClock()
 	r := newRate(c.now)

@@ -20,8 +20,8 @@ type Interviews interface {
 
 type openInterview struct {
 	Body struct {
-		Conversation string `json:"conversation" minLength:"1" maxLength:"64"`
-		Key          string `json:"key,omitempty" maxLength:"200" doc:"The platform's own id of it; opening again with the same key returns the same interview"`
+		Conversation string `json:"conversation" minLength:"1" maxLength:"64" doc:"Its id, from open-conversation" example:"0195794e-8f10-7c3a-9d42-6f1f5a3b2c01"`
+		Key          string `json:"key,omitempty" maxLength:"200" doc:"The platform's own id of it; opening again with the same key returns the same interview" example:"interview-4711-1"`
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"regexp"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -18,7 +19,20 @@ const playbackPath = "/v1/playback/"
 
 type playbackGrant struct {
 	Grant string `path:"grant" maxLength:"64" doc:"The word that get-recording put into the address"`
-	Range string `header:"Range" doc:"Byte range (RFC 9110, 14.2)"`
+	Range string `header:"Range" doc:"One byte range (RFC 9110, 14.2); to several, and to a conditional one, the whole file is the answer"`
+	If    string `header:"If-Range"`
+}
+
+// oneRange is a range of which the audit log can tell in a word what it shows.
+var oneRange = regexp.MustCompile(`^bytes=(\d{1,18}-\d{0,18}|-\d{1,18})$`)
+
+// span is what is served: the range asked for, or all of the file. Nothing else may decide it, or more would be shown than
+// was audited.
+func (in *playbackGrant) span() string {
+	if in.If == "" && oneRange.MatchString(in.Range) {
+		return in.Range
+	}
+	return ""
 }
 
 func (a *API) playback() {
@@ -40,12 +54,15 @@ func (a *API) play(ctx context.Context, in *playbackGrant) (*huma.StreamResponse
 	if !ok {
 		return nil, policy.ErrNotFound
 	}
+	if err := a.revoked(ctx, seat.By); err != nil {
+		return nil, err
+	}
 	media, err := a.Recordings.Derive(ctx, seat.Recording, seat.Side)
 	if err != nil {
 		return nil, err
 	}
 	err = a.Audit.Record(ctx, seat.By, string(identity.RecordingPlay), "recording/"+string(seat.Recording),
-		"interview", seat.Interview, "side", string(seat.Side), "range", clip(in.Range, 100))
+		"interview", seat.Interview, "side", string(seat.Side), "range", in.span())
 	if err != nil {
 		_ = media.Close() // nothing of it was sent
 		return nil, err
@@ -57,29 +74,45 @@ func (a *API) play(ctx context.Context, in *playbackGrant) (*huma.StreamResponse
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("Content-Disposition", "inline")
 		w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin") // who has the word may play it on any page
-		http.ServeContent(&patient{ResponseWriter: w}, r, "", time.Time{}, media)
+		r.Header.Del("If-Range")
+		r.Header.Del("Range")
+		if span := in.span(); span != "" {
+			r.Header.Set("Range", span)
+		}
+		http.ServeContent(&patient{w, a.grants.lease(in.Grant)}, r, "", time.Time{}, media)
 	}}, nil
 }
 
-// clip bounds what a stranger wrote.
-func clip(s string, most int) string {
-	if len(s) > most {
-		return s[:most]
+// revoked refuses a principal whose token was taken back since it was verified (T7). Asked after a grant was made or used,
+// it leaves no gap: whoever revokes first makes that durable and then takes the grants back.
+func (a *API) revoked(ctx context.Context, p identity.Principal) error {
+	yes, err := a.Revoker.Revoked(ctx, p.User, p.TokenID, p.Issued)
+	if err == nil && yes {
+		return policy.ErrNotFound
 	}
-	return s
+	return err
 }
 
 // stall is how long one write to a client may take.
 const stall = 30 * time.Second
 
-// patient gives each write a new deadline: a recording may take hours to play, but not to a client that reads nothing.
-type patient struct{ http.ResponseWriter }
+// patient gives each write a new deadline: a recording may take hours to play, but not to a client that reads nothing, and
+// not to one that may no longer see it (T7).
+type patient struct {
+	http.ResponseWriter
+	may func() bool
+}
 
 // errGone replaces what the network says when a client has gone away: that names addresses.
 var errGone = errors.New("admin: the client is gone")
 
+var errTakenBack = errors.New("admin: the permission has ended")
+
 // Write writes within [stall].
 func (p *patient) Write(b []byte) (int, error) {
+	if !p.may() {
+		return 0, errTakenBack
+	}
 	_ = http.NewResponseController(p.ResponseWriter).SetWriteDeadline(time.Now().Add(stall)) // recorders in tests have none
 	n, err := p.ResponseWriter.Write(b)
 	if err != nil {
