@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
@@ -51,7 +52,7 @@ func open(path string) (fs.FS, func(), error) {
 	return z, func() { z.Close() }, nil
 }
 
-// readKey reads a public key given as hexadecimal, or as a file with hexadecimal, PEM or 32 raw bytes; nil for none.
+// readKey reads a public key given as hexadecimal or base64, or as a file with either, PEM or 32 raw bytes; nil for none.
 func readKey(s string) (ed25519.PublicKey, error) {
 	if s == "" {
 		return nil, nil
@@ -60,17 +61,23 @@ func readKey(s string) (ed25519.PublicKey, error) {
 		return k, nil
 	}
 	b, err := os.ReadFile(s)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w, and no file of that name", errKey)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read key: %w", err)
 	}
 	return parseKey(b)
 }
 
-var errKey = errors.New("read key: not an Ed25519 public key in hexadecimal, PEM or raw form")
+var errKey = errors.New("read key: not an Ed25519 public key in hexadecimal, base64, PEM or raw form")
 
 func parseKey(b []byte) (ed25519.PublicKey, error) {
-	if k, err := hex.DecodeString(strings.TrimSpace(string(b))); err == nil && len(k) == ed25519.PublicKeySize {
-		return k, nil
+	text := strings.TrimSpace(string(b))
+	for _, decode := range []func(string) ([]byte, error){hex.DecodeString, base64.StdEncoding.Strict().DecodeString} {
+		if k, err := decode(text); err == nil && len(k) == ed25519.PublicKeySize {
+			return k, nil
+		}
 	}
 	if p, _ := pem.Decode(b); p != nil {
 		if k, err := x509.ParsePKIXPublicKey(p.Bytes); err == nil {

@@ -1,7 +1,7 @@
 // Command parley-verify checks a recording's bundle from its bytes and a public key alone: no network, no database, no
 // data key.
 //
-//	parley-verify [--key FILE|HEX] [--head receipt.json] [--json] DIR|bundle.zip
+//	parley-verify [--key FILE|KEY] [--head receipt.json] [--json] DIR|bundle.zip
 //
 // It exits with 0 when the recording is what was signed, with 1 when it is not (and says where), and with 2 when there
 // is nothing that it can read.
@@ -35,12 +35,13 @@ var errUsage = errors.New("give exactly one bundle: a folder or a .zip")
 func parse(args []string, stderr io.Writer) (o options, err error) {
 	fs := flag.NewFlagSet("parley-verify", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	fs.StringVar(&o.key, "key", "", "public key that must have signed: a file or hexadecimal; without it the bundle's own key is taken")
+	fs.StringVar(&o.key, "key", "", "public key that must have signed, as GET /v1/keys gives it (base64), in hexadecimal, or a file with it or with PEM; without it the bundle's own key is taken")
 	fs.StringVar(&o.head, "head", "", "receipt that a participant kept: a file with one head, a list of heads, or an interview.receipt")
 	fs.BoolVar(&o.json, "json", false, "print the report as JSON")
 	fs.Usage = func() {
-		fmt.Fprintln(stderr, "usage: parley-verify [--key FILE|HEX] [--head receipt.json] [--json] DIR|bundle.zip")
+		fmt.Fprintln(stderr, "usage: parley-verify [--key FILE|KEY] [--head receipt.json] [--json] DIR|bundle.zip")
 		fs.PrintDefaults()
+		fmt.Fprintln(stderr, "exits with 0: intact, 1: tampered with (and says where), 2: not readable")
 	}
 	if err := fs.Parse(args); err != nil {
 		return o, err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"os"
@@ -19,7 +20,7 @@ import (
 // evidence is a recording as a participant takes it along.
 type evidence struct {
 	dir, zip, key, head string
-	hexKey              string
+	hexKey, base64Key   string
 }
 
 func record(t *testing.T) evidence {
@@ -43,7 +44,7 @@ func record(t *testing.T) evidence {
 	must(t, r.Export(t.Context(), rec.ID(), &z))
 	pub, err := vault.PublicKey(t.Context())
 	must(t, err)
-	e.hexKey = hex.EncodeToString(pub)
+	e.hexKey, e.base64Key = hex.EncodeToString(pub), base64.StdEncoding.EncodeToString(pub)
 	receipt, err := json.Marshal(wire.InterviewReceipt{Interview: "i1", Heads: []wire.ReceiptHead{head}})
 	must(t, err)
 	must(t, os.WriteFile(e.zip, z.Bytes(), 0o600))
@@ -72,6 +73,7 @@ func TestTheExitCodeAndTheWordsSayWhatWasFound(t *testing.T) {
 	}{
 		{"a folder with key and receipt", nil, []string{"--key", e.key, "--head", e.head, e.dir}, intact, []string{"INTACT", "1 head(s)"}},
 		{"a zip with the key in hexadecimal", nil, []string{"--key", e.hexKey, e.zip}, intact, []string{"INTACT", "self-attested"}},
+		{"a zip with the key as the server gives it", nil, []string{"--key", e.base64Key, e.zip}, intact, []string{"INTACT", "key        checked", "self-attested"}},
 		{"without a key", nil, []string{e.dir}, intact, []string{"INTACT", "NOT CHECKED", "self-attested"}},
 		{"as JSON", nil, []string{"--json", "--key", e.key, e.dir}, intact, []string{`"intact": true`, `"self_attested": true`}},
 		{"with another key", nil, []string{"--key", strings.Repeat("ab", 32), e.dir}, tampered, []string{"head.json", "wrong key"}},

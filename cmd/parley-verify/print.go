@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -30,7 +31,7 @@ func printText(w io.Writer, r *recording.Report) error {
 	if r.Intact() {
 		fmt.Fprintln(&b, "INTACT: nothing was altered, removed, reordered, truncated or added since the head was signed")
 	} else {
-		fmt.Fprintf(&b, "TAMPERED: %d findings\n", len(r.Findings))
+		fmt.Fprintf(&b, "TAMPERED: %d finding(s)\n", len(r.Findings))
 	}
 	for _, f := range r.Findings {
 		fmt.Fprintf(&b, "  %s: bytes %d-%d: %s: %s\n", clean(f.File), f.From, f.To, f.Class, clean(f.Detail))
@@ -70,7 +71,12 @@ func clean(s string) string {
 
 // attest says whose word the result rests on (E6).
 func attest(b *bytes.Buffer, r *recording.Report) {
-	if r.OwnKey {
+	wrong := slices.ContainsFunc(r.Findings, func(f recording.Finding) bool { return f.Class == recording.WrongKey })
+	switch {
+	case wrong: // named above
+	case !r.OwnKey:
+		fmt.Fprintln(b, "key        checked: the head is signed by the key that --key gave")
+	default:
 		fmt.Fprintln(b, "key        NOT CHECKED: no --key was given, so the key inside the bundle was used; whoever made the bundle chose it")
 	}
 	if r.SelfAttested() {
