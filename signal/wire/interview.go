@@ -8,11 +8,11 @@ import "time"
 type Interview struct {
 	ID           string        `json:"id"`
 	Conversation string        `json:"conversation"`
-	State        string        `json:"state"`            // "open", "live", "ended"
-	Reason       string        `json:"reason,omitempty"` // once ended, see below
+	State        string        `json:"state" enum:"open,live,ended"`
+	Reason       string        `json:"reason,omitempty" doc:"Why it ended: hangup, declined, withdrawn, recording_failed, abandoned, interrupted, expired or revoked"`
 	Participants []Participant `json:"participants"`
 	// Notice is the version of the text that each side must have agreed to ("interview-recording@1").
-	Notice string `json:"notice"`
+	Notice string `json:"notice" doc:"Version of the text that each side must have agreed to"`
 	// Live is when both sides were first in; recording runs from the first consented participant's first media.
 	Live      *time.Time `json:"live,omitempty"`
 	Ended     *time.Time `json:"ended,omitempty"`
@@ -25,8 +25,8 @@ type Interview struct {
 type Participant struct {
 	User    string `json:"user"`
 	Role    string `json:"role"`
-	Name    string `json:"name"`    // masked as in the conversation
-	Consent string `json:"consent"` // "asked", "agreed", "agreed_audio", "declined", "withdrawn"
+	Name    string `json:"name" doc:"Masked as in the conversation"`
+	Consent string `json:"consent" enum:"asked,agreed,agreed_audio,declined,withdrawn"`
 	Present bool   `json:"present"`
 	// Away says that the connection was lost and the seat is held.
 	Away  bool        `json:"away,omitempty"`
@@ -36,7 +36,7 @@ type Participant struct {
 // MediaLine is one track a participant publishes.
 type MediaLine struct {
 	Track uint16 `json:"track"`
-	Label string `json:"label"` // "microphone", "camera", "screen"
+	Label string `json:"label" enum:"microphone,camera,screen"`
 	Muted bool   `json:"muted,omitempty"`
 }
 
@@ -112,10 +112,10 @@ type (
 // ReceiptHead is one signed head. All fields together let parley-verify hold a recording against it.
 type ReceiptHead struct {
 	Recording string    `json:"recording"`
-	Head      string    `json:"head"` // hexadecimal hash of the last manifest entry
+	Head      string    `json:"head" doc:"Hexadecimal hash of the last manifest entry"`
 	Entries   uint64    `json:"entries"`
 	Time      time.Time `json:"time"`
-	Key       string    `json:"key"` // key id
+	Key       string    `json:"key" doc:"Id of the signing key"`
 	Signature []byte    `json:"signature"`
 }
 
