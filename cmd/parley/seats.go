@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -98,11 +99,15 @@ func (d *demo) mint(c identity.Claims) (string, error) {
 	return identity.Mint(d.key.ID, d.key.Secret, c)
 }
 
-// ServeHTTP gives the demo's pages their seats. A page of another site can't ask: its name for this machine (DNS
-// rebinding) is refused, and its origin gets no permission to read.
+// ServeHTTP gives the demo's pages their seats, on this machine only: who has them may do everything. A page of another site
+// can't ask: its name for this machine (DNS rebinding) is refused, and its origin gets no permission to read.
 func (d *demo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ownName(r.Host) {
 		http.Error(w, "open the demo by the address that parley dev printed", http.StatusMisdirectedRequest)
+		return
+	}
+	if !fromHere(r) {
+		http.Error(w, "the demo's seats are for this machine only; parley token mints tokens for others", http.StatusForbidden)
 		return
 	}
 	s, err := d.seats()
@@ -115,13 +120,17 @@ func (d *demo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(s) // whoever asked is gone
 }
 
-// ownName says that a Host header names this machine by address or as localhost.
+// ownName says that a Host header names this machine by a loopback address or as localhost.
 func ownName(hostport string) bool {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = hostport
+	if _, _, err := net.SplitHostPort(hostport); err != nil {
+		hostport = net.JoinHostPort(strings.Trim(hostport, "[]"), "0")
 	}
-	return host == "localhost" || net.ParseIP(host) != nil
+	return loopback(hostport)
+}
+
+// fromHere says that a request comes from this machine, and not by a proxy for somebody else.
+func fromHere(r *http.Request) bool {
+	return loopback(r.RemoteAddr) && r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == ""
 }
 
 // ownServer reaches the server of this very process, whatever name its certificate is for.

@@ -89,12 +89,14 @@ func (a *answer) WriteHeader(status int) {
 	if !a.wrote && status >= 200 {
 		a.status, a.wrote = status, true
 	}
+	stalls(a.ResponseWriter)
 	a.ResponseWriter.WriteHeader(status)
 }
 
-// Write counts the bytes.
+// Write counts the bytes, and gives up a client that does not take them.
 func (a *answer) Write(b []byte) (int, error) {
 	a.wrote = true
+	stalls(a.ResponseWriter)
 	n, err := a.ResponseWriter.Write(b)
 	a.bytes += int64(n)
 	return n, err

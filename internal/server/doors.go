@@ -31,7 +31,7 @@ func (s *Server) openDoors(ctx context.Context) error {
 		return err
 	}
 	s.web = newDoor(web, s.handler(), s.log)
-	s.admin = newDoor(ops, admin.Ops(s.metrics, s.ready), s.log)
+	s.admin = newDoor(ops, ownNames(admin.Ops(s.metrics, s.ready), ops.Addr()), s.log)
 	return nil
 }
 
@@ -67,9 +67,9 @@ func (s *Server) handler() http.Handler {
 		logged.Handle("/", s.cfg.Pages)
 	}
 	outer := http.NewServeMux()
-	outer.Handle("GET /v1/ws", s.node.gateway)
+	outer.Handle("GET /v1/ws", shortly(s.node.gateway))
 	outer.Handle("/", access(logged, s.log, s.metrics))
-	return secure(outer, s.cfg.TLS.on())
+	return hasty(secure(outer, s.cfg.TLS.on()))
 }
 
 // ready says whether the node can serve: its parts run and its database answers.

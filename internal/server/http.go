@@ -8,13 +8,16 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
-// Time limits of a connection. An answer has no limit of its own: a recording is played for as long as it lasts; what
-// does not read for [stallTime] is cut off by the doors that write much.
+// Time limits of a connection. An answer has no limit of its own: a recording is played for as long as it lasts; a client
+// that does not read for [stallTime] is cut off.
 const (
 	headerTime = 10 * time.Second
+	bodyTime   = 10 * time.Second // for a body that nobody reads, too: it is read over before the answer goes out
+	stallTime  = 30 * time.Second
 	idleTime   = 2 * time.Minute
 	maxHeader  = 32 << 10 // bytes
 )
@@ -45,6 +48,50 @@ func newDoor(l net.Listener, h http.Handler, log *slog.Logger) *door {
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(quiet{log.Handler()}, slog.LevelDebug),
 	}}
+}
+
+// hasty bounds how long a client may take to send what belongs to a request. A request without a body is left alone: a
+// deadline would end its context in the middle of a long answer.
+func hasty(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // recorders in tests have none
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// stalls gives the writes of an answer until [stallTime] from now.
+func stalls(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(stallTime)) // recorders in tests have none
+}
+
+// shortly is for doors that answer in a few words, or take the connection over and its deadlines with it.
+func shortly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		stalls(w)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// ownNames answers on a loopback address only who asks for this machine by address or as localhost: a page of another
+// site reaches it by a name of its own (DNS rebinding).
+func ownNames(next http.Handler, addr net.Addr) http.Handler {
+	if a, ok := addr.(*net.TCPAddr); !ok || !a.IP.IsLoopback() {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		host = strings.Trim(host, "[]")
+		if host != "" && host != "localhost" && net.ParseIP(host) == nil {
+			http.Error(w, "ask for localhost or an IP address", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // serve answers until ctx ends, then lets the requests under way finish.
