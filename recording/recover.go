@@ -66,10 +66,13 @@ func (r *Recorder) folder(id ID) string { return filepath.Join(r.cfg.Dir, string
 
 // recover seals one folder.
 func (r *Recorder) recover(ctx context.Context, id ID) error {
-	if row, err := r.cfg.Store.Get(ctx, id); err == nil && sealedState(row.State) {
-		if row.Stored {
-			return r.removeFolder(id)
-		}
+	row, err := r.cfg.Store.Get(ctx, id)
+	switch {
+	case err != nil && !errors.Is(err, policy.ErrNotFound): // it may be sealed, and its files on their way out
+		return fmt.Errorf("recover recording %s: %w", id, err)
+	case err == nil && row.Stored:
+		return r.removeFolder(id)
+	case err == nil && sealedState(row.State):
 		return nil
 	}
 	c, f, err := r.reopen(ctx, id)

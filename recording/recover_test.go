@@ -206,6 +206,49 @@ func TestDamageIsSetAsideAndNeverCutOff(t *testing.T) {
 	})
 }
 
+// deaf is a store that can't be asked for a row the first time.
+type deaf struct {
+	recording.Store
+	asked atomic.Bool
+}
+
+func (d *deaf) Get(ctx context.Context, id recording.ID) (recording.Row, error) {
+	if d.asked.CompareAndSwap(false, true) {
+		return recording.Row{}, recordingtest.ErrInjected
+	}
+	return d.Store.Get(ctx, id)
+}
+
+// TestAStoreThatDoesNotAnswerCondemnsNothing recovers while the files of a recording that the bucket has are on their way
+// out: what can't be looked up is left alone.
+func TestAStoreThatDoesNotAnswerCondemnsNothing(t *testing.T) {
+	s := newStudio(t)
+	rec := s.start(t)
+	talk(t, rec, time.Second)
+	stop(t, rec)
+	row, err := s.store.Get(t.Context(), rec.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	row.Stored = true
+	if err := s.store.Save(t.Context(), row); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(s.folder(rec.ID()), "manifest.jsonl")); err != nil {
+		t.Fatal(err)
+	}
+	s.again(func(c *recording.Config) { c.Store = &deaf{Store: s.store} })
+	if err := s.Recover(t.Context()); !errors.Is(err, recordingtest.ErrInjected) {
+		t.Errorf("recover says %v", err)
+	}
+	if after, err := s.store.Get(t.Context(), rec.ID()); err != nil || after.State != recording.StateSealed {
+		t.Errorf("the recording is %q, %v", after.State, err)
+	}
+	if err := s.Recover(t.Context()); err != nil || !uploaded(s, rec.ID()) {
+		t.Errorf("the second time: %v", err)
+	}
+}
+
 func TestARowThatWasLostIsMadeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStudio(t)

@@ -54,7 +54,7 @@ func (r *Recorder) sweep(ctx context.Context, u *uploads) {
 		return
 	}
 	r.derived.tidy()
-	if err := r.Recover(ctx); err != nil {
+	if err := r.Recover(ctx); err != nil && ctx.Err() == nil {
 		r.cfg.Log.ErrorContext(ctx, "recordings wait to be sealed", "err", err)
 	}
 	if err := u.begin(ctx); err != nil && ctx.Err() == nil {
