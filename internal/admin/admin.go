@@ -99,11 +99,9 @@ func New(cfg Config) *API {
 	return a
 }
 
-// ServeHTTP serves /v1 and what is below.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	a.mux.ServeHTTP(w, r)
-}
+// ServeHTTP serves /v1 and what is below. The body is bounded by each operation and not wrapped here: of a body that it does
+// not know, net/http forgets that it was not read to its end, and takes the rest for another request.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
 
 // describe sets up the OpenAPI description at /v1/openapi.json. There is no page to view it with: those load scripts
 // from elsewhere.
