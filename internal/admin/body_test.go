@@ -32,7 +32,7 @@ func TestTheRestOfABodyIsNoRequest(t *testing.T) {
 		t.Fatalf("%v, %v", first, err)
 	}
 	_, _ = io.Copy(io.Discard, first.Body)
-	send("GET /v1/keys HTTP/1.1\r\nHost: h\r\n\r\n")
+	send("GET /v1/texts/interview-recording@1 HTTP/1.1\r\nHost: h\r\n\r\n")
 	if second, err := http.ReadResponse(in, nil); err == nil {
 		t.Errorf("what belongs to the body was answered with %d", second.StatusCode)
 	}
