@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"os"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -31,8 +32,11 @@ type DB struct {
 }
 
 // OpenSQLite opens, or makes, the database file and brings its schema up to date. Commits are durable on return
-// (synchronous=FULL).
+// (synchronous=FULL). A new file is the owner's alone, also in a folder that others may look into.
 func OpenSQLite(ctx context.Context, path string) (*DB, error) {
+	if err := private(path); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
 	// recursive_triggers lets the triggers of append-only tables see what REPLACE deletes.
 	q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "busy_timeout(5000)",
 		"recursive_triggers(1)"}}
@@ -56,6 +60,15 @@ func OpenSQLite(ctx context.Context, path string) (*DB, error) {
 	}
 	read.SetMaxOpenConns(8)
 	return &DB{write: write, read: read}, nil
+}
+
+// private makes the file if there is none. SQLite gives what it puts beside it the same mode.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 func migrate(ctx context.Context, conn *sql.DB, dialect goose.Dialect, dir string) error {

@@ -52,6 +52,22 @@ func TestAnyPathWillDo(t *testing.T) {
 	}
 }
 
+func TestTheFilesAreTheirOwnersAlone(t *testing.T) {
+	dir := t.TempDir()
+	if err := addRevocation(openAt(t, filepath.Join(dir, "parley.db")), "user/a", nil); err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) < 2 { // the database and its log, at least
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, f := range files {
+		if info, err := f.Info(); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v, %v", f.Name(), info.Mode(), err)
+		}
+	}
+}
+
 func TestAnErrorInsideATransactionRollsAllOfItBack(t *testing.T) {
 	d := openTest(t)
 	boom := errors.New("boom")
