@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
 )
 
 // How often a publisher hears from us, and its subscribers of it.
@@ -80,8 +81,8 @@ func (r *reporter) tick(now time.Time) time.Duration {
 // roundTrip is the time to the publisher and back as ICE saw it last, zero when unknown.
 func (p *Peer) roundTrip() time.Duration {
 	pub := p.out.Load()
-	if pub == nil {
-		return 0
+	if pub == nil || pub.pc.ConnectionState() != webrtc.PeerConnectionStateConnected {
+		return 0 // while a connection starts, Pion's statistics of it may not be read
 	}
 	pair, ok := pub.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePairStats()
 	if !ok {
