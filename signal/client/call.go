@@ -72,6 +72,7 @@ type Call struct {
 
 	mu       sync.Mutex
 	work     sync.WaitGroup
+	talks    sync.WaitGroup // negotiate, which must be over before the connections close
 	muted    map[string]bool
 	mids     map[string]wire.RTCTrack // of sub
 	received map[Key]*Received
@@ -114,7 +115,7 @@ func (c *Call) start(ctx context.Context) error {
 	if _, err := Ask[wire.InterviewState](ctx, c.s, wire.InterviewJoin{Interview: c.interview}); err != nil {
 		return fmt.Errorf("join: %w", err)
 	}
-	c.spawn(c.negotiate)
+	c.talks.Go(c.negotiate)
 	return c.offer(ctx)
 }
 
@@ -174,6 +175,7 @@ func (c *Call) stop(why error) {
 	c.mu.Lock()
 	c.cancel(why)
 	c.mu.Unlock()
+	c.talks.Wait()
 	for _, pc := range []*webrtc.PeerConnection{c.pub, c.sub} {
 		if pc != nil {
 			pc.Close()
