@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"parley/internal/identity"
+	"parley/internal/policy"
 )
 
 // tokenCommand mints a token as the platform's backend would, for development.
@@ -29,7 +31,7 @@ type tokenCommand struct {
 }
 
 // Run prints the token.
-func (t *tokenCommand) Run(io streams) error {
+func (t *tokenCommand) Run(ctx context.Context, io streams) error {
 	if err := t.check(); err != nil {
 		return err
 	}
@@ -44,7 +46,26 @@ func (t *tokenCommand) Run(io streams) error {
 	if err != nil {
 		return err
 	}
+	if err := t.try(ctx, key, token); err != nil {
+		fmt.Fprintln(io.err, "parley: a server will refuse this token:", err)
+	}
 	_, err = fmt.Fprintln(io.out, token)
+	return err
+}
+
+// try says why a server would refuse the token: a hint, for such tokens are wanted too, to see a refusal.
+func (t *tokenCommand) try(ctx context.Context, key devKey, token string) error {
+	v, err := identity.NewVerifier(identity.VerifierConfig{Keys: map[string][]byte{key.ID: key.Secret}})
+	if err != nil {
+		return err
+	}
+	_, err = v.Verify(ctx, token)
+	switch {
+	case errors.Is(err, policy.ErrUnverified):
+		return fmt.Errorf("%w (give --company and --attested)", err)
+	case errors.Is(err, policy.ErrUnderage), errors.Is(err, policy.ErrGuardian):
+		return fmt.Errorf("%w (see --age and --guardian)", err)
+	}
 	return err
 }
 
