@@ -17,15 +17,9 @@ var files embed.FS
 
 // Client serves the client library under /client/, so that an application can import /client/index.js. Any origin may
 // read it; it holds nothing that is not public.
-func Client() http.Handler {
-	h := &server{assets: load("client/", "client")}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Access-Control-Allow-Origin", "*")
-		h.ServeHTTP(w, r)
-	})
-}
+func Client() http.Handler { return &server{assets: load("client/", "client")} }
 
-// Demo serves the demo pages at / and the client library under /client/.
+// Demo serves the demo pages at / and beside them what [Client] does.
 func Demo() http.Handler {
 	return &server{assets: load("client/", "client"), pages: load("", "demo")}
 }
@@ -93,6 +87,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	setHeaders(w.Header(), a)
+	if _, library := s.assets[strings.TrimPrefix(r.URL.Path, "/")]; library {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+	}
 	http.ServeContent(w, r, "", zeroTime, strings.NewReader(a.body))
 }
 

@@ -45,6 +45,17 @@ func TestOnlyFilesOfTheTreeAreServed(t *testing.T) {
 	}
 }
 
+func TestApplicationsOfOtherOriginsMayImportTheLibraryOnly(t *testing.T) {
+	for path, want := range map[string]string{"/client/index.js": "*", "/": "", "/app.js": ""} {
+		if got := get(t, Demo(), "GET", path).Header.Get("Access-Control-Allow-Origin"); got != want {
+			t.Errorf("%s of the demo: %q, want %q", path, got, want)
+		}
+	}
+	if got := get(t, Client(), "GET", "/client/index.js").Header.Get("Access-Control-Allow-Origin"); got != "*" {
+		t.Errorf("the library alone: %q", got)
+	}
+}
+
 func TestPagesForbidForeignContent(t *testing.T) {
 	res := get(t, Demo(), "GET", "/")
 	policy := res.Header.Get("Content-Security-Policy")

@@ -107,7 +107,7 @@ export class Lobby extends View {
   #preview() {
     const picture = this.#stream?.getVideoTracks().length;
     const video = h("video", { class: "mirror", "aria-label": t("devices.preview"), "data-testid": "preview", ".muted": true, ".playsInline": true, ".autoplay": true, ".srcObject": picture ? this.#stream : null });
-    return h("div", { class: "preview" }, picture ? video : h("p", {}, icon("novideo"), this.#opening ? t("devices.opening") : t("devices.no_camera")));
+    return h("div", { class: "preview" }, picture ? video : h("p", {}, icon("novideo"), t(this.#opening ? "devices.opening" : this.#stream?.getTracks().length ? "devices.no_camera" : "devices.nothing")));
   }
 
   #troubles() {

@@ -142,7 +142,7 @@ export class PlayView extends View {
     return h("div", { class: "play-facts" },
       h("div", {}, h("h2", {}, t("play.gaps")), timeline.gaps.length === 0 ? h("p", { class: "muted", "data-testid": "no-gaps" }, t("play.gaps.none")) :
         h("ul", { class: "gaps", "data-testid": "gaps" }, timeline.gaps.map((g) => h("li", {}, h("button", { type: "button", class: "link", onclick: () => this.#player?.seek(g.from) },
-          t("play.gap", { from: timer(g.from), to: timer(g.to), reason: gapWords(g, timeline) })))))),
+          t("play.gap", { time: stretch(g), reason: gapWords(g, timeline) })))))),
       h("div", {}, h("h2", {}, t("play.parts")), h("ul", { class: "parts" }, timeline.parts.map((p, i) => h("li", {},
         [t("play.part", { n: i + 1 }), moment(new Date(p.info.started)), timer(p.to - p.from), tOr(`play.part.state.${p.info.state}`, "play.part.state.sealed")].join(" · "),
         bundleButton(p.info.recording))))),
@@ -237,6 +237,11 @@ function gapWords(gap, timeline) {
   const reason = tOr(`play.gap.${gap.reason}`, "play.gap.other");
   const name = timeline.sides.find((s) => s.user === gap.user)?.name;
   return name ? t("play.gap.who", { name, reason }) : reason;
+}
+
+/** One time for what is shorter than a second can show. @param {import("../client/playback.js").Gap} gap */
+function stretch({ from, to }) {
+  return timer(from) === timer(to) ? timer(from) : `${timer(from)} – ${timer(to)}`;
 }
 
 customElements.define("parley-play", PlayView);

@@ -33,11 +33,11 @@ export function missing() {
 /**
  * Starts `parley dev`, on ports of its own and with fresh data unless told otherwise.
  *
- * @param {{ data?: string, http?: string, logLevel?: string }} [how] data and http for a server that comes back after a kill
+ * @param {{ data?: string, http?: string, logLevel?: string, more?: string[] }} [how] data and http for a server that comes back after a kill; more settings
  * @returns {Promise<any>} what it printed when ready, its log so far, and the ways to end it
  */
-export async function startParley({ data = mkdtempSync(join(tmpdir(), "parley-web-")), http = any, logLevel = "info" } = {}) {
-  const server = spawn(binary, ["dev", "--json", "--http", http, "--admin", any, "--udp", any, "--data", data, "--log-level", logLevel], { stdio: ["ignore", "pipe", "pipe"] });
+export async function startParley({ data = mkdtempSync(join(tmpdir(), "parley-web-")), http = any, logLevel = "info", more = [] } = {}) {
+  const server = spawn(binary, ["dev", "--json", "--http", http, "--admin", any, "--udp", any, "--data", data, "--log-level", logLevel, ...more], { stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
   server.stderr.on("data", (chunk) => (log += chunk));
   const gone = new Promise((done) => server.once("exit", done));

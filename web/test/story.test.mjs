@@ -143,6 +143,18 @@ describe("the story of two people", { skip: why }, () => {
     await seesFramesGrow(candidate);
   });
 
+  test("with camera and microphone refused the way in stays shut, and no voice is promised", async () => {
+    await recruiter.page.addInitScript(() => {
+      navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("refused", "NotAllowedError"));
+    });
+    await recruiter.page.reload();
+    await recruiter.at("start-interview").click();
+    await recruiter.at("consent-agree").click();
+    await recruiter.at("trouble-microphone_denied").waitFor(patience);
+    assert.ok(await recruiter.at("join").isDisabled());
+    assert.doesNotMatch(await recruiter.page.locator(".preview").innerText(), /语音/);
+  });
+
   test("entering in a second tab takes the seat from the first", async () => {
     await meet(recruiter, candidate);
     const second = await candidate.context.newPage();
