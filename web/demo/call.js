@@ -63,11 +63,17 @@ export class CallView extends View {
     refill(this.#controls, [interview.muted("microphone"), interview.muted("camera"), this.#hasMicrophone, interview.soundOnly, this.#hasCamera, this.#side.hidden, this.#unread > 0], () => this.#buttons());
   }
 
-  /** The sign says that it is recorded; the clock beside it is not spoken every second. */
+  /**
+   * The sign says that it is recorded, or that nobody here can know while the server is away; the clock beside it is not
+   * spoken every second.
+   */
   #showSign() {
-    const { recording, recorded_since } = this.interview.info;
+    const { recorded_since } = this.interview.info;
+    const known = client().session.state === "open";
+    const recording = known && this.interview.info.recording;
     this.#sign.classList.toggle("on", recording);
-    refill(this.#sign, [recording], () => [h("span", { class: "dot", "aria-hidden": "true" }), h("span", { role: "status" }, t(recording ? "call.recording" : "call.recording.off")), recording && this.#clock]);
+    const words = known ? (recording ? "call.recording" : "call.recording.off") : "call.recording.unknown";
+    refill(this.#sign, [words], () => [h("span", { class: "dot", "aria-hidden": "true" }), h("span", { role: "status" }, t(words)), recording && this.#clock]);
     const elapsed = recorded_since ? timer((this.#now - Date.parse(recorded_since)) / 1000) : "";
     if (this.#clock.textContent !== elapsed) fill(this.#clock, elapsed);
     this.#sign.title = elapsed && recording ? t("call.elapsed", { duration: elapsed }) : "";

@@ -177,6 +177,7 @@ export const en = {
 
   "call.recording": "Recording",
   "call.recording.off": "Not recording",
+  "call.recording.unknown": "Recording state unknown",
   "call.elapsed": "Recorded for {duration}",
   "call.waiting": "Waiting for {name}",
   "call.waiting.consent": "{name} is reading the recording notice",

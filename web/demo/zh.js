@@ -173,6 +173,7 @@ export const zh = {
 
   "call.recording": "录制中",
   "call.recording.off": "未录制",
+  "call.recording.unknown": "录制状态未知",
   "call.elapsed": "已录制 {duration}",
   "call.waiting": "等待{name}进入",
   "call.waiting.consent": "{name}正在阅读录制说明",

@@ -70,6 +70,7 @@ describe("what stays of an interview", { skip: why }, () => {
     await sayMuch();
     const killed = Date.now();
     await server.kill();
+    await Promise.all([recruiter, candidate].map((who) => who.page.locator(".recording-sign:not(.on)").waitFor(patience)));
     const before = server;
     server = await startParley({ data: before.data, http: new URL(before.http).host, logLevel: "debug" });
     await Promise.all([recruiter, candidate].map((who) => who.page.locator(".recording-sign.on").waitFor({ timeout: 60_000 })));
