@@ -137,16 +137,41 @@ func (l *Ledger) Granted(ctx context.Context, m Matter) (Grant, error) {
 	if !found || last.Kind != Agreed || !l.texts.Covers(last.Version, m.Purpose) {
 		return Grant{}, policy.ErrConsentNeeded
 	}
-	for _, wider := range []Matter{{m.Subject, m.Purpose, ""}, {m.Subject, policy.PrivacyPolicy, ""}} {
-		if err := l.undone(ctx, last, wider); err != nil {
-			return Grant{}, err
-		}
+	if err := l.widerNo(ctx, m, last); err != nil {
+		return Grant{}, err
 	}
 	d, err := l.open(ctx, last)
 	if err != nil {
 		return Grant{}, err
 	}
 	return Grant{Version: last.Version, Scope: d.Scope, At: last.Time}, nil
+}
+
+// TakenBack says whether the last word on the matter is a no: given here, or for something wider that includes it. It is
+// false where nothing was ever said, and where only the text has changed since the yes.
+func (l *Ledger) TakenBack(ctx context.Context, m Matter) (bool, error) {
+	last, found, err := l.last(ctx, m)
+	if err != nil {
+		return false, fmt.Errorf("look up consent: %w", err)
+	}
+	if !found || last.Kind != Agreed {
+		return found, nil
+	}
+	err = l.widerNo(ctx, m, last)
+	if errors.Is(err, policy.ErrConsentNeeded) {
+		return true, nil
+	}
+	return false, err
+}
+
+// widerNo is policy.ErrConsentNeeded when the consent ended with a wider one.
+func (l *Ledger) widerNo(ctx context.Context, m Matter, consent Entry) error {
+	for _, wider := range []Matter{{m.Subject, m.Purpose, ""}, {m.Subject, policy.PrivacyPolicy, ""}} {
+		if err := l.undone(ctx, consent, wider); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // undone says whether a wider no came after the consent. A no to the privacy policy counts until it is agreed to again,

@@ -27,6 +27,7 @@ type (
 		Decline(ctx context.Context, m privacy.Matter, version string) error
 		Withdraw(ctx context.Context, m privacy.Matter) error
 		Granted(ctx context.Context, m privacy.Matter) (privacy.Grant, error)
+		TakenBack(ctx context.Context, m privacy.Matter) (bool, error)
 		Watch(f func(privacy.Withdrawal)) (stop func())
 	}
 

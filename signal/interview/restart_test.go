@@ -10,6 +10,7 @@ import (
 
 	"parley/internal/identity"
 	"parley/internal/policy"
+	"parley/internal/privacy"
 	"parley/signal/interview"
 	"parley/signal/wire"
 )
@@ -58,6 +59,33 @@ func TestAnInterviewThatNobodyComesBackToEndsWhereItsRecordingDid(t *testing.T) 
 		if last := cards[len(cards)-1]; last.Duration != (5 * time.Minute).Milliseconds() {
 			t.Errorf("duration %d ms", last.Duration)
 		}
+	})
+}
+
+func TestAWithdrawalThatACrashKeptFromBeingFollowedEndsTheInterview(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		id, _, _ := w.live()
+		w.stop()
+		m := privacy.Matter{Subject: "ann", Purpose: policy.InterviewRecording, Context: string(id)}
+		w.must(w.ledger.Withdraw(t.Context(), m)) // in the ledger, and the process died before anything came of it
+		w.run()
+		synctest.Wait()
+		w.ended(id, interview.Withdrawn)
+		_, err := w.Join(t.Context(), recruiter, id, newBrowser("d").Seat)
+		refused(t, "the other side joins", err, policy.ErrGone)
+	})
+}
+
+func TestALiveInterviewThatCouldNotBeLoadedAtTheStartEndsAllTheSame(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		id, _, _ := w.live()
+		w.stop()
+		w.consents.Break(errors.New("database is locked"))
+		w.run()
+		pass(20 * time.Second)
+		w.consents.Break(nil)
+		pass(2 * time.Minute)
+		w.ended(id, interview.Interrupted)
 	})
 }
 

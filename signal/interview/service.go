@@ -148,8 +148,10 @@ func (s *Service) serve(ctx context.Context) {
 	}
 }
 
-// sweep ends what was never held and posts the cards that a crash or a failure kept from the conversation.
+// sweep ends what was never held, posts the cards that a crash or a failure kept from the conversation, and gives each live
+// interview its owner: one that could not be loaded at the start must not stay live for ever.
 func (s *Service) sweep(ctx context.Context) {
+	s.each(ctx, Filter{States: []State{Live}}, (*session).nothing)
 	s.each(ctx, Filter{States: []State{Open}, OpenedBefore: s.cfg.Now().Add(-s.cfg.OpenFor)}, (*session).expire)
 	s.each(ctx, Filter{Unposted: true}, (*session).announce)
 }

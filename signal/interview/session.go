@@ -111,7 +111,7 @@ func (x *session) concerns(user identity.UserID, named bool) bool {
 func (x *session) nothing(context.Context) error { return nil }
 
 // load reads the interview when it is first needed. One that is live without having had an owner was so when the server
-// stopped: it waits for its participants for a while.
+// stopped: it waits for its participants for a while. One whose withdrawal a stop kept from being followed ends now (R3).
 func (x *session) load(ctx context.Context) error {
 	if x.loaded {
 		return nil
@@ -125,12 +125,37 @@ func (x *session) load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load interview: %w", err)
 	}
+	no, err := x.nos(ctx, i)
+	if err != nil {
+		return fmt.Errorf("load interview: %w", err)
+	}
 	x.interview, x.loaded = i, true
 	if i.State == Live {
 		x.rejoinBy = time.Now().Add(x.svc.cfg.Rejoin)
 	}
+	for _, user := range no {
+		x.takenBack(ctx, x.interview.user(user))
+	}
 	x.show()
 	return nil
+}
+
+// nos are the participants of an interview that goes on whose yes is none any more, by the ledger.
+func (x *session) nos(ctx context.Context, i Interview) ([]identity.UserID, error) {
+	var no []identity.UserID
+	for _, user := range append(i.answers(Agreed), i.answers(AgreedAudio)...) {
+		if i.State == Ended {
+			break
+		}
+		back, err := x.svc.cfg.Ledger.TakenBack(ctx, x.matter(user))
+		if err != nil {
+			return nil, err
+		}
+		if back {
+			no = append(no, user)
+		}
+	}
+	return no, nil
 }
 
 // step bounds one step of bookkeeping, which goes on when the caller has gone.

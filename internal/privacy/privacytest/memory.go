@@ -17,6 +17,13 @@ type Memory struct {
 	Fail error
 }
 
+// Break sets Fail while others use the store.
+func (m *Memory) Break(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.Fail = err
+}
+
 // Append implements [privacy.Store].
 func (m *Memory) Append(_ context.Context, e privacy.Entry) (uint64, error) {
 	m.mu.Lock()
