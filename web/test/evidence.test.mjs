@@ -10,7 +10,7 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
-import { missing, person, startBrowser, startParley, until } from "./harness.mjs";
+import { artifacts, missing, person, startBrowser, startParley, until } from "./harness.mjs";
 import { heard, hears, meet, patience, say, seesFramesGrow, sit, state } from "./people.mjs";
 
 const verifier = resolve(process.env.PARLEY_VERIFY_BIN ?? join(import.meta.dirname, "../../bin/parley-verify"));
@@ -42,7 +42,8 @@ describe("what stays of an interview", { skip: why }, () => {
     [recruiter, candidate] = await Promise.all([person(browser, server.http), person(browser, server.http)]);
     await Promise.all([sit(recruiter, "recruiter"), sit(candidate, "candidate")]);
   });
-  afterEach(async () => {
+  afterEach(async (/** @type {any} */ t) => {
+    await candidate.page.screenshot({ path: join(artifacts, `evidence-${t.name.replaceAll(/\W+/g, "-")}.png`) }).catch(() => {});
     await Promise.all([recruiter.context.close(), candidate.context.close()]);
     await server.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -51,7 +52,7 @@ describe("what stays of an interview", { skip: why }, () => {
   test("both sides' files hold sound and picture of the right length, and the bundle verifies", async () => {
     await meet(recruiter, candidate);
     await Promise.all([seesFramesGrow(recruiter), seesFramesGrow(candidate)]);
-    await until("ten seconds of recording", async () => seconds(await candidate.page.locator(".recording-sign.on").innerText()) >= 10);
+    await recordOn(10);
     const receipt = await hangUp();
     const [part] = await sealed(1);
     assert.equal(part.state, "sealed");
@@ -75,6 +76,7 @@ describe("what stays of an interview", { skip: why }, () => {
     server = await startParley({ data: before.data, http: new URL(before.http).host, logLevel: "debug" });
     await Promise.all([recruiter, candidate].map((who) => who.page.locator(".recording-sign.on").waitFor({ timeout: 60_000 })));
     await Promise.all([seesFramesGrow(recruiter), seesFramesGrow(candidate), hears(recruiter)]);
+    await recordOn(4);
     await hangUp();
     const [first, second] = await sealed(2);
     assert.equal(first.state, "recovered");
@@ -90,6 +92,13 @@ describe("what stays of an interview", { skip: why }, () => {
     await playsOnBehindTheGap();
     await leaksNothing([before.log(), server.log()]);
   });
+
+  /** Waits until the sign has counted on by some seconds. @param {number} more */
+  async function recordOn(more) {
+    const shown = async () => seconds(await candidate.page.locator(".recording-sign.on").innerText());
+    const from = await shown();
+    await until(`${more} s of recording`, async () => (await shown()) >= from + more, 1000 * more + 15_000);
+  }
 
   /** Messages typed during the call, each acknowledged before the next. */
   async function sayMuch() {
