@@ -10,7 +10,7 @@ const (
 	reorderWait = 10 * time.Millisecond  // a packet that is merely late is not asked for
 	retryAfter  = 50 * time.Millisecond  // until the round trip is known, and the least then
 	retryMost   = 200 * time.Millisecond // the most, however long the round trip
-	giveUp      = 500 * time.Millisecond // older than this is a gap
+	giveUp      = time.Second            // older than this is a gap: a round trip over mobile networks, several times
 	maxMissing  = 512                    // missing at once; a longer gap is no loss but an absence
 )
 
