@@ -200,6 +200,10 @@ func (h *house) url(t *testing.T) string {
 	if err := json.NewDecoder(res.Body).Decode(&shown); err != nil || res.StatusCode != 200 {
 		t.Fatalf("recording: %d, %v", res.StatusCode, err)
 	}
+	if want := "audit recording.show interview/i-1 by u-r []"; !slices.Contains(h.trace(), want) {
+		t.Errorf("did %q, want %q (A3)", h.trace(), want)
+	}
+	h.did = nil
 	return shown.Parts[0].Sides[0].URL
 }
 
@@ -295,7 +299,7 @@ func TestWithoutAnAuditEntryNothingIsShown(t *testing.T) {
 	h := newHouse()
 	url := h.url(t)
 	h.failAudit = errors.New("disk full")
-	for _, path := range []string{url, "/v1/recordings/r-1/bundle"} {
+	for _, path := range []string{"/v1/interviews/i-1/recording", url, "/v1/recordings/r-1/bundle"} {
 		h.did = nil
 		res := h.do("GET", path, "recruiter/u-r", "")
 		if p := h.problem(t, res); p.ID != "internal" || res.StatusCode != 500 {

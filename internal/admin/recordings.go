@@ -87,6 +87,10 @@ func (a *API) recordings() {
 	a.bundles()
 }
 
+// actionShow is how an answer that says what was recorded, with addresses to play from, reads in the audit log.
+const actionShow = "recording.show"
+
+// showRecording answers after the audit entry is durable (A3): the addresses are access already.
 func (a *API) showRecording(ctx context.Context, p identity.Principal, in *interviewPath) (*shownRecording, error) {
 	view, err := a.Interviews.View(ctx, p, interview.ID(in.ID))
 	if err != nil {
@@ -94,6 +98,9 @@ func (a *API) showRecording(ctx context.Context, p identity.Principal, in *inter
 	}
 	list, err := a.Recordings.List(ctx, view.ID)
 	if err != nil {
+		return nil, err
+	}
+	if err := a.Audit.Record(ctx, p, actionShow, "interview/"+view.ID); err != nil {
 		return nil, err
 	}
 	out := &shownRecording{CacheControl: "no-store", Body: InterviewRecording{Interview: view.ID, Parts: []Part{}}}
