@@ -79,7 +79,7 @@ func (s *SFU) Open() error {
 	for i := range s.cfg.Workers {
 		w, err := openWorker(s.cfg, s.metrics, i)
 		if err != nil {
-			s.closeWorkers()
+			_ = s.closeWorkers() // the first error is the one to tell
 			return fmt.Errorf("open worker %d: %w", i, err)
 		}
 		s.workers = append(s.workers, w)
