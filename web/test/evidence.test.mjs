@@ -62,7 +62,7 @@ describe("what stays of an interview", { skip: why }, () => {
     await checkBundle(part, await bundleFromThePage(), receipt);
   });
 
-  test("a server killed in the middle loses nothing acknowledged and at most 250 ms of the recording", async () => {
+  test("a server killed in the middle loses nothing acknowledged and at most 250 ms of the recording", async (t) => {
     await say(candidate, secrets[1]);
     await say(recruiter, `请打 ${secrets[0]}`);
     await heard(candidate, secrets[0]);
@@ -84,6 +84,8 @@ describe("what stays of an interview", { skip: why }, () => {
     for (const side of first.sides) {
       const lost = killed - (Date.parse(first.started) + side.start_ms + side.duration_ms);
       assert.ok(lost <= 250, `${lost} ms are lost of a side`);
+      assert.ok(lost >= -150, `a side ends ${-lost} ms after the kill`); // clocks are read apart, a packet lasts a while
+      t.diagnostic(`lost of a side: ${lost} ms`);
       await checkSide(first, side);
     }
     await checkBundle(first, await bundle(first));
@@ -236,8 +238,9 @@ describe("what stays of an interview", { skip: why }, () => {
     writeFileSync(journal, bytes);
     const bad = await run(verifier, ["--json", "--key", key, ...held, open]);
     assert.equal(bad.code, 1, bad.out);
-    const finding = JSON.parse(bad.out);
-    assert.ok(JSON.stringify(finding).includes(journal.slice(open.length + 1)), `the file is named: ${bad.out}`);
+    const [finding] = JSON.parse(bad.out).findings;
+    assert.equal(finding.file, journal.slice(open.length + 1), "the file is named");
+    assert.ok(finding.from <= at && at < finding.to, `byte ${at} is not in ${finding.from}–${finding.to}`);
   }
 
   /** @param {string[]} logs */
