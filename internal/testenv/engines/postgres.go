@@ -1,0 +1,91 @@
+package engines
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Postgres is a PostgreSQL server that syncs to disk at each commit as usual; what that costs depends on where its
+// folder is.
+type Postgres struct {
+	*Process
+	made atomic.Int64
+}
+
+// StartPostgres starts a server in a folder of its own; Close ends it.
+func StartPostgres(ctx context.Context) (*Postgres, error) {
+	server, err := find("postgres", "/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin")
+	if err != nil {
+		return nil, err
+	}
+	owner, err := otherUser()
+	if err != nil {
+		return nil, err
+	}
+	p, err := newProcess("postgres", owner)
+	if err != nil {
+		return nil, err
+	}
+	data := filepath.Join(p.Dir, "data")
+	if err := p.run(ctx, filepath.Join(filepath.Dir(server), "initdb"), "-D", data, "-U", "parley", "--auth=trust", "--no-sync", "-E", "UTF8"); err != nil {
+		return nil, err
+	}
+	p.command = []string{server, "-D", data, "-h", "127.0.0.1", "-p", p.port(), "-k", p.Dir,
+		"-c", "max_connections=300", "-c", "dynamic_shared_memory_type=mmap", "-c", "shared_buffers=128MB"}
+	pg := &Postgres{Process: p}
+	p.answers = func(ctx context.Context) error { return pg.admin(ctx, "SELECT 1") }
+	return pg, p.Start(ctx)
+}
+
+// URL is how to reach a database of the server.
+func (p *Postgres) URL(database string) string {
+	return fmt.Sprintf("postgres://parley@%s/%s?sslmode=disable", p.Addr, database)
+}
+
+func (p *Postgres) admin(ctx context.Context, statement string) error {
+	c, err := pgx.Connect(ctx, p.URL("postgres"))
+	if err != nil {
+		return err
+	}
+	defer c.Close(ctx)
+	_, err = c.Exec(ctx, statement)
+	return err
+}
+
+// Fresh makes an empty database and returns its URL.
+func (p *Postgres) Fresh(ctx context.Context) (string, error) {
+	name := fmt.Sprintf("fresh_%d", p.made.Add(1))
+	if err := p.admin(ctx, "CREATE DATABASE "+name); err != nil {
+		return "", fmt.Errorf("make database: %w", err)
+	}
+	return p.URL(name), nil
+}
+
+var shared = sync.OnceValues(func() (*Postgres, error) { return StartPostgres(context.Background()) })
+
+// PostgreSQL returns the URL of an empty database, on a server that all tests of the process share.
+func PostgreSQL(t testing.TB) string {
+	t.Helper()
+	p, err := shared()
+	need(t, err)
+	url, err := p.Fresh(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return url
+}
+
+// OwnPostgreSQL is a server of the test's own, which it may kill and start again.
+func OwnPostgreSQL(t testing.TB) *Postgres {
+	t.Helper()
+	p, err := StartPostgres(t.Context())
+	need(t, err)
+	closed(t, p.Process)
+	return p
+}
