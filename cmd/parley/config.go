@@ -13,6 +13,24 @@ type Config struct {
 
 	Data string `placeholder:"DIR" type:"path" group:"Storage" help:"Folder of database, recordings and keys; one server a folder. Whoever reads it has the keys: keep it private and back it up. dev: the user's cache folder."`
 
+	Database secret `placeholder:"URL" group:"Engines" help:"PostgreSQL instead of the data folder's SQLite: postgres://user@host/name?sslmode=verify-full. Nodes that share it are one cluster. Better in the environment or the file: it holds a password."`
+	Vault    secret `placeholder:"URL" group:"Engines" help:"PostgreSQL database for the keys instead of the data folder, shared by all nodes: another one than --database, backed up apart from it, so that no dump of one opens the other."`
+	RootKey  string `placeholder:"WHERE" group:"Engines" help:"What wraps every key: a file, env:NAME, or hcvault://HOST/transit/keys/NAME. Without it nothing can be read: keep a copy elsewhere. Data folder alone: keys/root.key, made at the first start."`
+	Redis    secret `placeholder:"URL" group:"Engines" help:"Redis that wakes other nodes: rediss://…, with ?master_name=…&addr=… for Sentinel. It may lose everything; without it nodes hear of each other only by asking."`
+	S3       string `name:"s3" env:"PARLEY_S3" placeholder:"URL" group:"Engines" help:"S3 store of recordings, https://HOST/BUCKET: each class has a locked bucket BUCKET-part, BUCKET-recording (deploy/s3). A store that fails the check at the start is refused."`
+	S3Writer secret `name:"s3-writer" env:"PARLEY_S3_WRITER" placeholder:"KEY:SECRET" group:"Engines" help:"Credential that may only put."`
+	S3Reader secret `name:"s3-reader" env:"PARLEY_S3_READER" placeholder:"KEY:SECRET" group:"Engines" help:"Credential that may only read and list."`
+	Trust    string `placeholder:"FILE" type:"path" group:"Engines" help:"Certificate authorities (PEM) of Redis and the store, beside the system's."`
+
+	Cluster    string `placeholder:"ADDR" group:"Nodes" help:"HOST:PORT under which other nodes call this one; they share database, vault, Redis and store. Without it this node is alone."`
+	ClusterTLS string `name:"cluster-tls" placeholder:"DIR" type:"path" group:"Nodes" help:"Folder with ca.crt, node.crt and node.key by which nodes know each other; read again when they change. Who holds the authority's key is a node: keep it off the machines."`
+	DrainFor   span   `default:"0s" placeholder:"TIME" group:"Nodes" help:"How long a stop waits for interviews to end before it hands them to other nodes; new ones go there at once (${default}, at most 2h)."`
+
+	Webhook       secret   `placeholder:"URL" group:"Outward" help:"Where events are delivered: ids and states, never contents. They are kept and tried again for three days."`
+	WebhookSecret []secret `placeholder:"SECRET" group:"Outward" help:"Secrets that sign deliveries, at least 32 bytes; two while one replaces the other."`
+	Region        string   `placeholder:"NAME" group:"Outward" help:"Where data must stay: a store in another region is refused at the start, and so is every recipient that --recipient does not name (L4)."`
+	Recipient     []string `placeholder:"HOST" group:"Outward" help:"Hosts inside the region, or allowed outside of it, that may be sent personal data."`
+
 	TLSCert     string   `placeholder:"FILE" type:"path" group:"TLS" help:"Certificate chain (PEM); read again when the file changes. Goes with --tls-key."`
 	TLSKey      string   `placeholder:"FILE" type:"path" group:"TLS" help:"Private key of --tls-cert (PEM)."`
 	ACMEDomain  []string `placeholder:"NAME" group:"TLS" help:"Get certificates for these names by ACME (Let's Encrypt), which must reach this server on port 443. Using it accepts the authority's terms."`

@@ -23,6 +23,7 @@ type cli struct {
 	Serve serveCommand `cmd:"" set:"http=:443" set:"format=json" help:"Run the server for real use."`
 
 	Token   tokenCommand   `cmd:"" help:"Mint a token for development (HS256)."`
+	Ready   readyCommand   `cmd:"" help:"Say whether the server on this machine is ready; exit code 1 if not."`
 	Version versionCommand `cmd:"" help:"Say which version this is."`
 }
 
