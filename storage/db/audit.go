@@ -19,9 +19,15 @@ var _ audit.Store = (*Audit)(nil)
 
 const auditColumns = `seq, time_us, role, action, sealed, prev, hash`
 
+// auditQueue orders the appends of all nodes: each must see the record before it.
+const auditQueue queue = 0x7061726c_00000002
+
 // Append implements [audit.Store]. A crash before the commit leaves nothing, one after it the record.
 func (a *Audit) Append(ctx context.Context, f func(last audit.Record) (audit.Record, error)) error {
 	err := a.db.tx(ctx, func(tx *sql.Tx) error {
+		if err := a.db.serialize(ctx, tx, auditQueue); err != nil {
+			return err
+		}
 		last, err := lastAudit(ctx, tx)
 		if err != nil {
 			return err

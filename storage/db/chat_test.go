@@ -13,11 +13,15 @@ import (
 )
 
 func TestChatKeepsTheContract(t *testing.T) {
-	chattest.Store(t, func(t *testing.T) chat.Store { return openTest(t).Chat() })
+	onEachEngine(t, func(t *testing.T, e engine) {
+		chattest.Store(t, func(t *testing.T) chat.Store { return e.open(t).Chat() })
+	})
 }
 
-func TestTheChatServiceOverSQLite(t *testing.T) {
-	chattest.Service(t, func(t *testing.T) chat.Store { return openTest(t).Chat() })
+func TestTheChatServiceOverEachEngine(t *testing.T) {
+	onEachEngine(t, func(t *testing.T, e engine) {
+		chattest.Service(t, func(t *testing.T) chat.Store { return e.open(t).Chat() })
+	})
 }
 
 func startChat(t testing.TB, d *DB) *chattest.Node {

@@ -3,32 +3,28 @@ package db
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"os"
 	"time"
 
-	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the "sqlite" driver
 )
-
-//go:embed migrations
-var migrations embed.FS
-
-// ErrNewerSchema says that the database was written by a newer Parley than this one.
-var ErrNewerSchema = errors.New("db: schema is newer than this program; run the version that wrote it, or a later one")
 
 // DB is the main database. Statements are written once for both engines: numbered placeholders ($1), upserts with ON
 // CONFLICT, times as microseconds since 1970 in BIGINT, bytes as they are.
 //
 // SQLite takes one writer at a time, so writes go through a pool of one connection and never meet SQLITE_BUSY among
 // themselves; reads have a pool of their own and see the last commit (WAL).
+//
+// PostgreSQL has many writers, under READ COMMITTED: each statement sees what was committed before it began. What must not
+// interleave locks a row first, or stands in a [queue]. There too the pool for reading can't write.
 type DB struct {
-	write *sql.DB
-	read  *sql.DB
+	write   *sql.DB
+	read    *sql.DB
+	dialect dialect
+	clock   func() time.Time // of now, on SQLite
 }
 
 // OpenSQLite opens, or makes, the database file and brings its schema up to date. Commits are durable on return
@@ -47,7 +43,7 @@ func OpenSQLite(ctx context.Context, path string) (*DB, error) {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	write.SetMaxOpenConns(1)
-	if err := migrate(ctx, write, goose.DialectSQLite3, "migrations/sqlite"); err != nil {
+	if err := migrate(ctx, write, sqliteDialect); err != nil {
 		write.Close()
 		return nil, err
 	}
@@ -59,7 +55,7 @@ func OpenSQLite(ctx context.Context, path string) (*DB, error) {
 		return nil, fmt.Errorf("open database for reading: %w", err)
 	}
 	read.SetMaxOpenConns(8)
-	return &DB{write: write, read: read}, nil
+	return &DB{write: write, read: read, dialect: sqliteDialect, clock: time.Now}, nil
 }
 
 // private makes the file if there is none. SQLite gives what it puts beside it the same mode.
@@ -69,24 +65,6 @@ func private(path string) error {
 		return err
 	}
 	return f.Close()
-}
-
-func migrate(ctx context.Context, conn *sql.DB, dialect goose.Dialect, dir string) error {
-	files, err := fs.Sub(migrations, dir)
-	if err != nil {
-		return fmt.Errorf("migrations: %w", err)
-	}
-	p, err := goose.NewProvider(dialect, conn, files)
-	if err != nil {
-		return fmt.Errorf("migrations: %w", err)
-	}
-	if have, err := p.GetDBVersion(ctx); err == nil && have > p.ListSources()[len(p.ListSources())-1].Version {
-		return ErrNewerSchema
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("migrate database: %w", err)
-	}
-	return nil
 }
 
 // Close closes the database after the statements under way.

@@ -8,12 +8,76 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"parley/internal/testenv/engines"
 )
 
-// openTest opens a fresh database that is closed with the test.
+// place opens the same database at each call; what it opened before should be closed by then.
+type place func(t testing.TB) *DB
+
+// engine is a kind of database; fresh makes an empty one.
+type engine struct {
+	name  string
+	fresh func(t testing.TB) place
+}
+
+var bothEngines = []engine{
+	{"sqlite", func(t testing.TB) place {
+		path := filepath.Join(t.TempDir(), "parley.db")
+		return func(t testing.TB) *DB { return openAt(t, path) }
+	}},
+	{"postgres", func(t testing.TB) place {
+		url := engines.PostgreSQL(t)
+		return func(t testing.TB) *DB { return openURL(t, url) }
+	}},
+}
+
+// open opens a fresh database that is closed with the test.
+func (e engine) open(t testing.TB) *DB {
+	t.Helper()
+	return e.fresh(t)(t)
+}
+
+// reopener gives what a suite with restarts wants: each call closes the database, if it is open, and opens it again.
+func (e engine) reopener(t testing.TB) func() *DB {
+	at := e.fresh(t)
+	var d *DB
+	return func() *DB {
+		if d != nil {
+			d.Close()
+		}
+		d = at(t)
+		return d
+	}
+}
+
+// onEachEngine runs f once an engine, which f opens as often as it likes.
+func onEachEngine(t *testing.T, f func(t *testing.T, e engine)) {
+	for _, e := range bothEngines {
+		t.Run(e.name, func(t *testing.T) { f(t, e) })
+	}
+}
+
+// forEachEngine runs f over a fresh database of each engine.
+func forEachEngine(t *testing.T, f func(t *testing.T, d *DB)) {
+	onEachEngine(t, func(t *testing.T, e engine) { f(t, e.open(t)) })
+}
+
+// openTest opens a fresh SQLite database that is closed with the test.
 func openTest(t testing.TB) *DB {
 	t.Helper()
-	return openAt(t, filepath.Join(t.TempDir(), "parley.db"))
+	return bothEngines[0].open(t)
+}
+
+// openURL opens a PostgreSQL database, closed with the test.
+func openURL(t testing.TB, url string) *DB {
+	t.Helper()
+	d, err := OpenPostgres(t.Context(), url, PostgresConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	return d
 }
 
 // openAt opens the database at path, closed with the test; closing it earlier is fine.
@@ -28,17 +92,19 @@ func openAt(t testing.TB, path string) *DB {
 }
 
 func TestOpeningAgainKeepsWhatWasCommitted(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "parley.db")
-	d := openAt(t, path)
-	if err := addRevocation(d, "user/a", nil); err != nil {
-		t.Fatal(err)
-	}
-	if err := d.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if got := countRevocations(t, openAt(t, path)); got != 1 {
-		t.Fatalf("%d rows after opening again, want 1", got)
-	}
+	onEachEngine(t, func(t *testing.T, e engine) {
+		open := e.fresh(t)
+		d := open(t)
+		if err := addRevocation(d, "user/a", nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := countRevocations(t, open(t)); got != 1 {
+			t.Fatalf("%d rows after opening again, want 1", got)
+		}
+	})
 }
 
 func TestAnyPathWillDo(t *testing.T) {
@@ -69,57 +135,66 @@ func TestTheFilesAreTheirOwnersAlone(t *testing.T) {
 }
 
 func TestAnErrorInsideATransactionRollsAllOfItBack(t *testing.T) {
-	d := openTest(t)
-	boom := errors.New("boom")
-	if err := addRevocation(d, "user/a", boom); !errors.Is(err, boom) {
-		t.Fatalf("error %v, want %v", err, boom)
-	}
-	if got := countRevocations(t, d); got != 0 {
-		t.Fatalf("%d rows after a roll-back, want 0", got)
-	}
-	if err := addRevocation(d, "user/a", nil); err != nil {
-		t.Fatalf("the next transaction: %v", err)
-	}
+	forEachEngine(t, func(t *testing.T, d *DB) {
+		boom := errors.New("boom")
+		if err := addRevocation(d, "user/a", boom); !errors.Is(err, boom) {
+			t.Fatalf("error %v, want %v", err, boom)
+		}
+		if got := countRevocations(t, d); got != 0 {
+			t.Fatalf("%d rows after a roll-back, want 0", got)
+		}
+		if err := addRevocation(d, "user/a", nil); err != nil {
+			t.Fatalf("the next transaction: %v", err)
+		}
+	})
 }
 
 func TestReadersSeeTheLastCommitWhileAWriterIsBusy(t *testing.T) {
-	d := openTest(t)
-	err := d.tx(t.Context(), func(tx *sql.Tx) error {
-		if _, err := tx.Exec(`INSERT INTO revocations (subject, before_us) VALUES ($1, $2)`, "user/a", 1); err != nil {
-			return err
+	forEachEngine(t, func(t *testing.T, d *DB) {
+		err := d.tx(t.Context(), func(tx *sql.Tx) error {
+			if _, err := tx.Exec(`INSERT INTO revocations (subject, before_us) VALUES ($1, $2)`, "user/a", 1); err != nil {
+				return err
+			}
+			if got := countRevocations(t, d); got != 0 {
+				t.Errorf("a reader sees %d rows that are not committed", got)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if got := countRevocations(t, d); got != 0 {
-			t.Errorf("a reader sees %d rows that are not committed", got)
+		if got := countRevocations(t, d); got != 1 {
+			t.Errorf("a reader sees %d rows after the commit, want 1", got)
 		}
-		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := countRevocations(t, d); got != 1 {
-		t.Errorf("a reader sees %d rows after the commit, want 1", got)
-	}
 }
 
 func TestThePoolForReadingCannotWrite(t *testing.T) {
-	d := openTest(t)
-	if _, err := d.read.Exec(`DELETE FROM revocations`); err == nil {
-		t.Fatal("a write went through the pool for reading")
-	}
+	forEachEngine(t, func(t *testing.T, d *DB) {
+		if _, err := d.read.Exec(`DELETE FROM revocations`); err == nil {
+			t.Fatal("a write went through the pool for reading")
+		}
+	})
 }
 
 func TestADatabaseOfANewerProgramIsNotOpened(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "parley.db")
-	d := openAt(t, path)
-	if _, err := d.write.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true)`); err != nil {
-		t.Fatal(err)
-	}
-	d.Close()
-	if d, err := OpenSQLite(t.Context(), path); !errors.Is(err, ErrNewerSchema) {
+	path, url := filepath.Join(t.TempDir(), "parley.db"), engines.PostgreSQL(t)
+	for name, open := range map[string]func() (*DB, error){
+		"sqlite":   func() (*DB, error) { return OpenSQLite(t.Context(), path) },
+		"postgres": func() (*DB, error) { return OpenPostgres(t.Context(), url, PostgresConfig{}) },
+	} {
+		d, err := open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		exec(t, d, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true)`)
+		d.Close()
+		if d, err = open(); !errors.Is(err, ErrNewerSchema) {
+			t.Errorf("%s: error %v, want %v", name, err, ErrNewerSchema)
+		}
 		if err == nil {
 			d.Close()
 		}
-		t.Fatalf("error %v, want %v", err, ErrNewerSchema)
 	}
 }
 

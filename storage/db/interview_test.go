@@ -8,5 +8,7 @@ import (
 )
 
 func TestInterviewsKeepTheContract(t *testing.T) {
-	interviewtest.Store(t, func(t *testing.T) interview.Store { return openTest(t).Interviews() })
+	onEachEngine(t, func(t *testing.T, e engine) {
+		interviewtest.Store(t, func(t *testing.T) interview.Store { return e.open(t).Interviews() })
+	})
 }

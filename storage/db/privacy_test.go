@@ -9,21 +9,21 @@ import (
 )
 
 func TestConsentsKeepTheContract(t *testing.T) {
-	privacytest.Store(t, func(t *testing.T) privacy.Store { return openTest(t).Consents() })
+	onEachEngine(t, func(t *testing.T, e engine) {
+		privacytest.Store(t, func(t *testing.T) privacy.Store { return e.open(t).Consents() })
+	})
 }
 
 func TestConsentsCannotBeChangedInTheDatabase(t *testing.T) {
-	d := openTest(t)
-	e := privacy.Entry{Purpose: policy.PrivacyPolicy, Kind: privacy.Agreed, Sealed: []byte{1}}
-	if _, err := d.Consents().Append(t.Context(), e); err != nil {
-		t.Fatal(err)
-	}
-	for _, statement := range []string{"UPDATE consents SET kind = 'withdraw'", "DELETE FROM consents"} {
-		if _, err := d.write.ExecContext(t.Context(), statement); err == nil {
-			t.Errorf("%s: went through", statement)
+	forEachEngine(t, func(t *testing.T, d *DB) {
+		e := privacy.Entry{Purpose: policy.PrivacyPolicy, Kind: privacy.Agreed, Sealed: []byte{1}}
+		if _, err := d.Consents().Append(t.Context(), e); err != nil {
+			t.Fatal(err)
 		}
-	}
-	if _, found, err := d.Consents().Last(t.Context(), e.Subject, e.Purpose, ""); !found || err != nil {
-		t.Errorf("entry: found %v, err %v", found, err)
-	}
+		refuses(t, d, "UPDATE consents SET kind = 'withdraw'", "DELETE FROM consents")
+		refusesOn(t, d, postgresDialect, "TRUNCATE consents", "UPDATE consents SET kind = 'withdraw' WHERE seq = 99")
+		if _, found, err := d.Consents().Last(t.Context(), e.Subject, e.Purpose, ""); !found || err != nil {
+			t.Errorf("entry: found %v, err %v", found, err)
+		}
+	})
 }

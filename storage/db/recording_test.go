@@ -1,7 +1,6 @@
 package db
 
 import (
-	"path/filepath"
 	"testing"
 
 	"parley/recording"
@@ -9,15 +8,10 @@ import (
 )
 
 func TestRecordingsKeepTheContract(t *testing.T) {
-	recordingtest.Store(t, func(t *testing.T) func() recording.Store {
-		path := filepath.Join(t.TempDir(), "parley.db")
-		var d *DB
-		return func() recording.Store {
-			if d != nil {
-				d.Close()
-			}
-			d = openAt(t, path)
-			return d.Recordings()
-		}
+	onEachEngine(t, func(t *testing.T, e engine) {
+		recordingtest.Store(t, func(t *testing.T) func() recording.Store {
+			open := e.reopener(t)
+			return func() recording.Store { return open().Recordings() }
+		})
 	})
 }

@@ -1,7 +1,6 @@
 package db
 
 import (
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -9,9 +8,13 @@ import (
 )
 
 func TestRevocations(t *testing.T) { // T7
+	onEachEngine(t, revocations)
+}
+
+func revocations(t *testing.T, e engine) {
 	at := time.Date(2026, 7, 1, 8, 30, 0, 0, time.UTC)
-	path := filepath.Join(t.TempDir(), "parley.db")
-	d := openAt(t, path)
+	open := e.reopener(t)
+	d := open()
 	for _, r := range []identity.Revocation{
 		{User: "u1", Before: at},
 		{User: "u1", Before: at.Add(-time.Hour)}, // an earlier one takes nothing back
@@ -21,8 +24,7 @@ func TestRevocations(t *testing.T) { // T7
 			t.Fatal(err)
 		}
 	}
-	d.Close()
-	s := openAt(t, path).Revocations()
+	s := open().Revocations()
 	for name, test := range map[string]struct {
 		user   identity.UserID
 		token  string
