@@ -15,6 +15,8 @@ import (
 type Minio struct {
 	*Process
 	User, Password string
+	// Region is where the server says that its buckets are.
+	Region string
 }
 
 // StartMinio starts a server in a folder of its own.
@@ -31,10 +33,11 @@ func StartMinio(ctx context.Context) (*Minio, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Minio{p, "parley-owner", rand.Text()}
+	m := &Minio{p, "parley-owner", rand.Text(), "cn-north-1"}
 	key := make([]byte, 32)
 	rand.Read(key)
 	p.env = []string{"MINIO_ROOT_USER=" + m.User, "MINIO_ROOT_PASSWORD=" + m.Password, "MINIO_BROWSER=off",
+		"MINIO_SITE_REGION=" + m.Region,
 		"MINIO_KMS_SECRET_KEY=parley:" + base64.StdEncoding.EncodeToString(key)}
 	p.command = []string{server, "server", "--quiet", "--address", p.Addr, filepath.Join(p.Dir, "data")}
 	p.answers = m.ready
