@@ -2,5 +2,6 @@
 // missed by its position in the log.
 //
 //	bus/local    within one process
+//	bus/redis    between nodes, through Redis
 //	bus/bustest  what every bus must do
 package bus

@@ -2,7 +2,6 @@ package local
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -11,9 +10,6 @@ import (
 
 	"parley/storage/bus"
 )
-
-// ErrReceiving says that somebody receives for the node already.
-var ErrReceiving = errors.New("bus: the node has a receiver already")
 
 // Config is what a [Bus] can be told.
 type Config struct {
@@ -110,6 +106,19 @@ func (b *Bus) Send(ctx context.Context, users []string, payload []byte) error {
 	return nil
 }
 
+// Tell implements [bus.Bus].
+func (b *Bus) Tell(ctx context.Context, payload []byte) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("tell: %w", err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, n := range b.nodes {
+		b.push(n, bus.Message{Payload: payload})
+	}
+	return nil
+}
+
 // spread groups users by the nodes they are attached to, each once a node.
 func (b *Bus) spread(users []string) map[bus.Node][]string {
 	there := map[bus.Node][]string{}
@@ -137,7 +146,7 @@ func (b *Bus) push(to *node, m bus.Message) {
 	}
 }
 
-// Receive implements [bus.Bus]; a node has one receiver at a time, a second gets [ErrReceiving]. What was sent since
+// Receive implements [bus.Bus]; a node has one receiver at a time, a second gets [bus.ErrReceiving]. What was sent since
 // the node's first session waits for it. It returns nil when ctx ends.
 func (b *Bus) Receive(ctx context.Context, n bus.Node, f func(bus.Message)) error {
 	to, err := b.startReceiving(n)
@@ -183,7 +192,7 @@ func (b *Bus) startReceiving(n bus.Node) (*node, error) {
 	defer b.mu.Unlock()
 	to := b.node(n)
 	if to.receiving {
-		return nil, ErrReceiving
+		return nil, bus.ErrReceiving
 	}
 	to.receiving = true
 	return to, nil

@@ -16,12 +16,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// one bus is every node's end.
+func one(b *Bus) bustest.Ends { return func(bus.Node) bus.Bus { return b } }
+
 func TestBusKeepsTheContract(t *testing.T) {
-	bustest.Bus(t, func(*testing.T) bus.Bus { return New(Config{}) })
+	bustest.Bus(t, func(*testing.T) bustest.Ends { return one(New(Config{})) })
 }
 
 func TestBusKeepsTheContractWithHardlyAnyQueue(t *testing.T) {
-	bustest.Bus(t, func(*testing.T) bus.Bus { return New(Config{Queue: 1}) })
+	bustest.Bus(t, func(*testing.T) bustest.Ends { return one(New(Config{Queue: 1})) })
 }
 
 func TestASlowNodeLosesTheOldestAndTheyAreCounted(t *testing.T) {
@@ -71,8 +74,8 @@ func TestANodeHasOneReceiver(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		go b.Receive(ctx, "n1", func(bus.Message) {})
 		synctest.Wait()
-		if err := b.Receive(t.Context(), "n1", func(bus.Message) {}); !errors.Is(err, ErrReceiving) {
-			t.Errorf("second receiver: %v, want %v", err, ErrReceiving)
+		if err := b.Receive(t.Context(), "n1", func(bus.Message) {}); !errors.Is(err, bus.ErrReceiving) {
+			t.Errorf("second receiver: %v, want %v", err, bus.ErrReceiving)
 		}
 		cancel()
 		synctest.Wait()
