@@ -39,8 +39,8 @@ func execChat(t *testing.T, d *DB, statements ...string) {
 
 func storedHead(t *testing.T, d *DB, id chat.ConversationID) (head, last uint64) {
 	t.Helper()
-	err := d.read.QueryRowContext(t.Context(), `SELECT c.head, max(e.seq) FROM chat_conversations c
-		JOIN chat_entries e ON e.conversation = c.id WHERE c.id = $1`, id).Scan(&head, &last)
+	err := d.read.QueryRowContext(t.Context(), `SELECT head, (SELECT max(seq) FROM chat_entries WHERE conversation = $1)
+		FROM chat_conversations WHERE id = $1`, id).Scan(&head, &last)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,37 +48,62 @@ func storedHead(t *testing.T, d *DB, id chat.ConversationID) (head, last uint64)
 }
 
 // A deferred constraint that breaks makes COMMIT itself fail, after every statement succeeded.
-func TestHeadsRollBackWhenTheCommitFails(t *testing.T) {
-	d := openTest(t)
-	n := startChat(t, d)
-	id := n.NewConversation()
-	execChat(t, d,
+var bomb = map[dialect][]string{
+	sqliteDialect: {
 		`CREATE TABLE bomb (x TEXT REFERENCES chat_conversations (id) DEFERRABLE INITIALLY DEFERRED)`,
-		`CREATE TRIGGER armed AFTER INSERT ON chat_entries BEGIN INSERT INTO bomb VALUES ('nowhere'); END`)
-	draft := chattest.Text(t, id, "hello")
-	if _, err := n.Send(t.Context(), chattest.Ann, draft); !errors.Is(err, policy.ErrUnavailable) {
-		t.Fatalf("send into a failing commit: %v, want unavailable", err)
-	}
-	if head, last := storedHead(t, d, id); head != 1 || last != 1 {
-		t.Fatalf("head %d, last entry %d after the failed commit; want 1 and 1", head, last)
-	}
-	execChat(t, d, `DROP TRIGGER armed`)
-	if a := n.MustSend(chattest.Ann, draft); a.Seq != 2 || a.Dup {
-		t.Errorf("the repeat: %+v, want seq 2", a)
-	}
+		`CREATE TRIGGER armed AFTER INSERT ON chat_entries BEGIN INSERT INTO bomb VALUES ('nowhere'); END`},
+	postgresDialect: {
+		`CREATE FUNCTION explode() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'boom' USING ERRCODE = '58030'; END $$`,
+		`CREATE CONSTRAINT TRIGGER armed AFTER INSERT ON chat_entries DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION explode()`},
+}
+
+var disarm = map[dialect]string{sqliteDialect: `DROP TRIGGER armed`, postgresDialect: `DROP TRIGGER armed ON chat_entries`}
+
+func TestHeadsRollBackWhenTheCommitFails(t *testing.T) {
+	forEachEngine(t, func(t *testing.T, d *DB) {
+		n := startChat(t, d)
+		id := n.NewConversation()
+		execChat(t, d, bomb[d.dialect]...)
+		draft := chattest.Text(t, id, "hello")
+		if _, err := n.Send(t.Context(), chattest.Ann, draft); !errors.Is(err, policy.ErrUnavailable) {
+			t.Fatalf("send into a failing commit: %v, want unavailable", err)
+		}
+		if head, last := storedHead(t, d, id); head != 1 || last != 1 {
+			t.Fatalf("head %d, last entry %d after the failed commit; want 1 and 1", head, last)
+		}
+		execChat(t, d, disarm[d.dialect])
+		if a := n.MustSend(chattest.Ann, draft); a.Seq != 2 || a.Dup {
+			t.Errorf("the repeat: %+v, want seq 2", a)
+		}
+	})
+}
+
+// picky makes the database refuse entries with the client id 'bad'.
+var picky = map[dialect]string{
+	sqliteDialect: `CREATE TRIGGER picky BEFORE INSERT ON chat_entries WHEN NEW.cid = 'bad'
+		BEGIN SELECT RAISE(ABORT, 'no'); END`,
+	postgresDialect: `ALTER TABLE chat_entries ADD CONSTRAINT picky CHECK (cid <> 'bad')`,
 }
 
 func TestARowThatTheDatabaseRefusesFailsAlone(t *testing.T) {
-	d := openTest(t)
-	id := startChat(t, d).NewConversation()
-	execChat(t, d, `CREATE TRIGGER picky BEFORE INSERT ON chat_entries WHEN NEW.cid = 'bad'
-		BEGIN SELECT RAISE(ABORT, 'no'); END`)
-	_, err := d.Chat().Append(t.Context(), chat.Batch{Rows: []chat.Row{
-		{Conversation: id, CID: "good", Type: "text", Sealed: []byte{1}}, {Conversation: id, CID: "bad", Type: "text", Sealed: []byte{1}},
-	}})
+	forEachEngine(t, func(t *testing.T, d *DB) {
+		id := startChat(t, d).NewConversation()
+		execChat(t, d, picky[d.dialect])
+		refusesRow(t, d, id, entry(id, "bad"))
+	})
+}
+
+func entry(id chat.ConversationID, cid chat.ClientID) chat.Row {
+	return chat.Row{Conversation: id, CID: cid, Type: "text", Sealed: []byte{1}}
+}
+
+// refusesRow appends the row between others and expects that it is named, and that nothing of the batch is there.
+func refusesRow(t *testing.T, d *DB, id chat.ConversationID, r chat.Row) {
+	t.Helper()
+	_, err := d.Chat().Append(t.Context(), chat.Batch{Rows: []chat.Row{entry(id, "a"), entry(id, "a"), r, entry(id, "b")}})
 	var bad *chat.RowError
-	if !errors.As(err, &bad) || bad.Index != 1 {
-		t.Fatalf("got %v, want a RowError of row 1", err)
+	if !errors.As(err, &bad) || bad.Index != 2 {
+		t.Errorf("got %v, want a RowError of row 2", err)
 	}
 	if head, last := storedHead(t, d, id); head != 1 || last != 1 {
 		t.Errorf("head %d, last entry %d; want nothing of the batch", head, last)
@@ -86,32 +111,33 @@ func TestARowThatTheDatabaseRefusesFailsAlone(t *testing.T) {
 }
 
 func TestAClosedDatabaseIsNotTheRowsFault(t *testing.T) {
-	d := openTest(t)
-	id := startChat(t, d).NewConversation()
-	d.Close()
-	_, err := d.Chat().Append(t.Context(), chat.Batch{Rows: []chat.Row{{Conversation: id, CID: "a", Type: "text", Sealed: []byte{1}}}})
-	var bad *chat.RowError
-	if err == nil || errors.As(err, &bad) {
-		t.Errorf("got %v, want an error that names no row", err)
-	}
+	forEachEngine(t, func(t *testing.T, d *DB) {
+		id := startChat(t, d).NewConversation()
+		d.Close()
+		_, err := d.Chat().Append(t.Context(), chat.Batch{Rows: []chat.Row{{Conversation: id, CID: "a", Type: "text", Sealed: []byte{1}}}})
+		var bad *chat.RowError
+		if err == nil || errors.As(err, &bad) {
+			t.Errorf("got %v, want an error that names no row", err)
+		}
+	})
 }
 
 func TestALogSurvivesReopening(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "parley.db")
-	d := openAt(t, path)
-	n := startChat(t, d)
-	id := n.NewConversation()
-	draft := chattest.Text(t, id, "hello")
-	want := n.MustSend(chattest.Ann, draft)
-	n.Stop()
-	d.Close()
-	entries, head, err := openAt(t, path).Chat().Read(t.Context(), id, chat.Range{Limit: 10})
-	if err != nil || head != 2 || len(entries) != 2 {
-		t.Fatalf("after reopening: %d entries, head %d, %v", len(entries), head, err)
-	}
-	if e := entries[1]; e.Seq != want.Seq || !e.Time.Equal(want.Time) || e.CID != draft.CID {
-		t.Errorf("after reopening: %v, want what was acknowledged", e)
-	}
+	onEachEngine(t, func(t *testing.T, e engine) {
+		open := e.reopener(t)
+		n := startChat(t, open())
+		id := n.NewConversation()
+		draft := chattest.Text(t, id, "hello")
+		want := n.MustSend(chattest.Ann, draft)
+		n.Stop()
+		entries, head, err := open().Chat().Read(t.Context(), id, chat.Range{Limit: 10})
+		if err != nil || head != 2 || len(entries) != 2 {
+			t.Fatalf("after reopening: %d entries, head %d, %v", len(entries), head, err)
+		}
+		if e := entries[1]; e.Seq != want.Seq || !e.Time.Equal(want.Time) || e.CID != draft.CID {
+			t.Errorf("after reopening: %v, want what was acknowledged", e)
+		}
+	})
 }
 
 // A4: content, names and titles are sealed at rest. The user id, which stands in clear, shows that the search would find

@@ -15,20 +15,50 @@ func (d *DB) Recordings() recording.Store { return recordings{d} }
 
 type recordings struct{ db *DB }
 
-const recordingColumns = "id, interview, node, state, started_us, ended_us, stored, sealed"
+const recordingColumns = "id, interview, node, state, started_us, ended_us, stored, sealed, epoch"
 
 func (s recordings) Save(ctx context.Context, r recording.Row) error {
 	err := s.db.tx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO recordings (`+recordingColumns+`)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		done, err := tx.ExecContext(ctx, `INSERT INTO recordings (`+recordingColumns+`)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 			ON CONFLICT (id) DO UPDATE SET interview = excluded.interview, node = excluded.node, state = excluded.state,
 				started_us = excluded.started_us, ended_us = excluded.ended_us, stored = excluded.stored,
-				sealed = excluded.sealed`,
-			r.ID, r.Interview, r.Node, r.State, micros(r.Started), micros(r.Ended), r.Stored, nonNil(r.Sealed))
-		return err
+				sealed = excluded.sealed, epoch = excluded.epoch
+			WHERE recordings.epoch <= excluded.epoch`,
+			r.ID, r.Interview, r.Node, r.State, micros(r.Started), micros(r.Ended), r.Stored, nonNil(r.Sealed), int64(r.Epoch))
+		return fenced(done, err)
 	})
 	if err != nil {
 		return fmt.Errorf("save recording: %w", err)
+	}
+	return nil
+}
+
+// fenced is what a conditional write of one row says when it wrote none.
+func fenced(done sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	n, err := done.RowsAffected()
+	if err == nil && n == 0 {
+		err = recording.ErrFenced
+	}
+	return err
+}
+
+func (s recordings) Adopt(ctx context.Context, id recording.ID, node string, epoch uint64) error {
+	err := s.db.tx(ctx, func(tx *sql.Tx) error {
+		done, err := tx.ExecContext(ctx,
+			`UPDATE recordings SET node = $1, epoch = epoch + 1 WHERE id = $2 AND epoch = $3`, node, id, int64(epoch))
+		return fenced(done, err)
+	})
+	if errors.Is(err, recording.ErrFenced) {
+		if _, gone := s.Get(ctx, id); errors.Is(gone, policy.ErrNotFound) {
+			err = gone
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("adopt recording: %w", err)
 	}
 	return nil
 }
@@ -60,7 +90,7 @@ func (s recordings) List(ctx context.Context, interview string) ([]recording.Row
 
 func (s recordings) Pending(ctx context.Context, node string) ([]recording.Row, error) {
 	return s.query(ctx, `SELECT `+recordingColumns+` FROM recordings
-		WHERE node = $1 AND NOT stored AND state <> $2 ORDER BY started_us, id`, node, recording.StateFailed)
+		WHERE (node = $1 OR $1 = '') AND NOT stored AND state <> $2 ORDER BY started_us, id`, node, recording.StateFailed)
 }
 
 func (s recordings) query(ctx context.Context, query string, args ...any) ([]recording.Row, error) {
@@ -84,8 +114,8 @@ func (s recordings) query(ctx context.Context, query string, args ...any) ([]rec
 }
 
 func scanRecording(row scanner) (r recording.Row, err error) {
-	var started, ended int64
-	err = row.Scan(&r.ID, &r.Interview, &r.Node, &r.State, &started, &ended, &r.Stored, &r.Sealed)
-	r.Started, r.Ended = fromMicros(started), fromMicros(ended)
+	var started, ended, epoch int64
+	err = row.Scan(&r.ID, &r.Interview, &r.Node, &r.State, &started, &ended, &r.Stored, &r.Sealed, &epoch)
+	r.Started, r.Ended, r.Epoch = fromMicros(started), fromMicros(ended), uint64(epoch)
 	return r, err
 }
