@@ -24,6 +24,8 @@ func Store(t *testing.T, fresh func(t *testing.T) func() recording.Store) {
 		"WhatIsNotThereIsNotFound":         notThere,
 		"ListIsOneInterviewOldestFirst":    listIsOneInterview,
 		"PendingIsThisNodesUnfinished":     pendingIsUnfinished,
+		"AnOlderEpochIsRefused":            anOlderEpochIsRefused,
+		"OneOfManyAdopts":                  oneOfManyAdopts,
 	} {
 		t.Run(name, func(t *testing.T) { f(t, fresh(t)) })
 	}
@@ -31,7 +33,7 @@ func Store(t *testing.T, fresh func(t *testing.T) func() recording.Store) {
 
 func row(id, interview string, minute int, s recording.State) recording.Row {
 	at := time.Date(2026, 3, 1, 9, minute, 0, 123000, time.UTC)
-	return recording.Row{ID: recording.ID(id), Interview: interview, Node: "n1", State: s, Started: at,
+	return recording.Row{ID: recording.ID(id), Interview: interview, Node: "n1", Epoch: 1, State: s, Started: at,
 		Sealed: []byte("sealed " + id)}
 }
 
@@ -46,7 +48,7 @@ func save(t *testing.T, s recording.Store, rows ...recording.Row) {
 
 func equal(a, b recording.Row) bool {
 	sealed := bytes.Equal(a.Sealed, b.Sealed) && a.Started.Equal(b.Started) && a.Ended.Equal(b.Ended)
-	return sealed && a.ID == b.ID && a.Interview == b.Interview && a.Node == b.Node && a.State == b.State && a.Stored == b.Stored
+	return sealed && a.ID == b.ID && a.Epoch == b.Epoch && a.Interview == b.Interview && a.Node == b.Node && a.State == b.State && a.Stored == b.Stored
 }
 
 func wantRow(t *testing.T, s recording.Store, want recording.Row) {
@@ -109,6 +111,57 @@ func pendingIsUnfinished(t *testing.T, open func() recording.Store) {
 	if got := ids(list); err != nil || got != "a b c" {
 		t.Errorf("got %q, %v; want a b c", got, err)
 	}
+	list, err = s.Pending(t.Context(), "")
+	if got := ids(list); err != nil || got != "a b c e" {
+		t.Errorf("of all nodes %q, %v; want a b c e", got, err)
+	}
+}
+
+func anOlderEpochIsRefused(t *testing.T, open func() recording.Store) {
+	s := open()
+	r := row("a", "i1", 1, recording.StateRecording)
+	save(t, s, r)
+	if err := s.Adopt(t.Context(), r.ID, "n2", 1); err != nil {
+		t.Fatal(err)
+	}
+	old := r
+	old.State, old.Sealed = recording.StateSealed, []byte("by the former owner")
+	if err := s.Save(t.Context(), old); !errors.Is(err, recording.ErrFenced) {
+		t.Errorf("the former owner's write: %v", err)
+	}
+	r.Node, r.Epoch = "n2", 2
+	s = open()
+	wantRow(t, s, r)
+	r.State, r.Ended = recording.StateRecovered, r.Started.Add(time.Minute)
+	save(t, s, r)
+	wantRow(t, s, r)
+}
+
+func oneOfManyAdopts(t *testing.T, open func() recording.Store) {
+	s := open()
+	r := row("a", "i1", 1, recording.StateRecording)
+	save(t, s, r)
+	var wg sync.WaitGroup
+	results := make([]error, 8)
+	for i := range results {
+		wg.Go(func() { results[i] = s.Adopt(t.Context(), r.ID, "n"+string(rune('a'+i)), 1) })
+	}
+	wg.Wait()
+	won := ""
+	for i, err := range results {
+		switch {
+		case err == nil && won == "":
+			won = "n" + string(rune('a'+i))
+		case !errors.Is(err, recording.ErrFenced):
+			t.Errorf("adopting: %v", err)
+		}
+	}
+	if got, err := s.Get(t.Context(), r.ID); err != nil || got.Node != won || got.Epoch != 2 {
+		t.Errorf("got %+v, %v; want it at %s", got, err, won)
+	}
+	if err := s.Adopt(t.Context(), "nothing", "n1", 1); !errors.Is(err, policy.ErrNotFound) {
+		t.Errorf("adopting nothing: %v", err)
+	}
 }
 
 func ids(list []recording.Row) string {
@@ -154,11 +207,30 @@ func (m *MemoryStore) Save(ctx context.Context, r recording.Row) error {
 	if ctx.Err() != nil || fault == Fails {
 		return errors.Join(ctx.Err(), ErrInjected)
 	}
+	if m.rows[r.ID].Epoch > r.Epoch {
+		return recording.ErrFenced
+	}
 	r.Sealed = bytes.Clone(r.Sealed)
 	m.rows[r.ID] = r
 	if fault == FailsButPersisted {
 		return ErrInjected
 	}
+	return nil
+}
+
+// Adopt implements [recording.Store].
+func (m *MemoryStore) Adopt(_ context.Context, id recording.ID, node string, epoch uint64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, ok := m.rows[id]
+	switch {
+	case !ok:
+		return policy.ErrNotFound
+	case r.Epoch != epoch:
+		return recording.ErrFenced
+	}
+	r.Node, r.Epoch = node, epoch+1
+	m.rows[id] = r
 	return nil
 }
 
@@ -181,7 +253,7 @@ func (m *MemoryStore) List(_ context.Context, interview string) ([]recording.Row
 // Pending implements [recording.Store].
 func (m *MemoryStore) Pending(_ context.Context, node string) ([]recording.Row, error) {
 	return m.pick(func(r recording.Row) bool {
-		return r.Node == node && !r.Stored && r.State != recording.StateFailed
+		return (r.Node == node || node == "") && !r.Stored && r.State != recording.StateFailed
 	}), nil
 }
 
