@@ -23,7 +23,9 @@ test:
 	$(GO) vet ./...
 	.ci/go-test
 	$(MAKE) build
+	$(GO) build -o bin/ ./internal/testenv/engines/stand
 	.ci/web-test
+	cd deploy/check && $(GO) test ./...
 
 lint:
 	$(GO) vet ./... ./.ci/report

@@ -8,6 +8,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
 const here = import.meta.dirname;
@@ -41,7 +42,7 @@ export async function startParley({ data = mkdtempSync(join(tmpdir(), "parley-we
   let log = "";
   server.stderr.on("data", (chunk) => (log += chunk));
   const gone = new Promise((done) => server.once("exit", done));
-  const ready = await Promise.race([firstLine(server.stdout), gone.then((code) => Promise.reject(new Error(`the server ended with ${code}:\n${log}`)))]);
+  const ready = await Promise.race([lines(server.stdout).next().then(({ value }) => value), gone.then((code) => Promise.reject(new Error(`the server ended with ${code}:\n${log}`)))]);
   const end = (/** @type {NodeJS.Signals} */ signal) => {
     server.kill(signal);
     return gone;
@@ -58,15 +59,9 @@ export async function startParley({ data = mkdtempSync(join(tmpdir(), "parley-we
   };
 }
 
-/** @param {import("node:stream").Readable} stream @returns {Promise<string>} */
-function firstLine(stream) {
-  return new Promise((done) => {
-    let text = "";
-    stream.on("data", (chunk) => {
-      text += chunk;
-      if (text.includes("\n")) done(text.slice(0, text.indexOf("\n")));
-    });
-  });
+/** The lines of a stream, one by one. @param {import("node:stream").Readable} stream */
+export function lines(stream) {
+  return createInterface({ input: stream, crlfDelay: Infinity })[Symbol.asyncIterator]();
 }
 
 /** @param {string[]} [more] arguments for Chromium */
