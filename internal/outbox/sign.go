@@ -1,0 +1,65 @@
+package outbox
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// SignatureHeader carries the moment of the try and one signature for each secret: "t=1772600000,v1=<hex>,v1=<hex>".
+const SignatureHeader = "Parley-Signature"
+
+// MinSecret is the shortest secret, in bytes.
+const MinSecret = 32
+
+// Secret is what signatures are made with. It never shows itself.
+type Secret string
+
+// String hides the secret.
+func (Secret) String() string { return "[secret]" }
+
+// GoString hides the secret.
+func (Secret) GoString() string { return "[secret]" }
+
+// LogValue hides the secret.
+func (Secret) LogValue() slog.Value { return slog.StringValue("[secret]") }
+
+// ParseSecrets reads one secret, or two with a comma between them while they are exchanged: both sign.
+func ParseSecrets(s string) ([]Secret, error) {
+	var secrets []Secret
+	for text := range strings.SplitSeq(s, ",") {
+		secrets = append(secrets, Secret(strings.TrimSpace(text)))
+	}
+	return secrets, checkSecrets(secrets)
+}
+
+func checkSecrets(secrets []Secret) error {
+	if n := len(secrets); n < 1 || n > 2 {
+		return errors.New("webhook secret: one, or two while they are exchanged")
+	}
+	for _, s := range secrets {
+		if len(s) < MinSecret {
+			return fmt.Errorf("webhook secret: shorter than %d bytes", MinSecret)
+		}
+	}
+	return nil
+}
+
+// sign is the header's value: HMAC-SHA-256 over the moment in Unix seconds, a dot, and the body.
+func sign(at time.Time, body []byte, secrets []Secret) string {
+	t := strconv.FormatInt(at.Unix(), 10)
+	header := "t=" + t
+	for _, s := range secrets {
+		mac := hmac.New(sha256.New, []byte(s))
+		mac.Write([]byte(t + "."))
+		mac.Write(body)
+		header += ",v1=" + hex.EncodeToString(mac.Sum(nil))
+	}
+	return header
+}
