@@ -112,14 +112,14 @@ func TestAStartThatFailedMayBeRepeated(t *testing.T) {
 
 func TestAStartThatWasKilledGoesOn(t *testing.T) {
 	// The files of a first start, in the order in which they become durable.
-	made := []string{"root.key", "check", "signing.key"}
+	made := []string{"root.key", "roots", "names.key", "signing.key"}
 	for i := range made {
 		t.Run("before "+made[i], func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			openTest(t, dir, Config{}).Close()
 			for _, name := range made[i:] {
-				if err := os.Remove(filepath.Join(dir, name)); err != nil {
+				if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -3,6 +3,7 @@ package file
 import (
 	"crypto/rand"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -13,10 +14,11 @@ type disk struct {
 	syncDir func(dir string) error
 	link    func(from, to string) error
 	rename  func(from, to string) error
+	remove  func(path string) error
 }
 
 func osDisk() disk {
-	return disk{sync: (*os.File).Sync, syncDir: syncDir, link: os.Link, rename: os.Rename}
+	return disk{sync: (*os.File).Sync, syncDir: syncDir, link: os.Link, rename: os.Rename, remove: os.Remove}
 }
 
 // writeNew writes a file that must not be there yet, durably. After an error it may be there, whole.
@@ -41,6 +43,25 @@ func (d disk) write(tmp, path string, data []byte, publish func(from, to string)
 		return err
 	}
 	if err := publish(f.Name(), path); err != nil {
+		return err
+	}
+	return d.syncDir(filepath.Dir(path))
+}
+
+// destroy overwrites a file and removes it, durably. A file that is not there is no error.
+func (d disk) destroy(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return d.syncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := d.scrub(f); err != nil {
+		return err
+	}
+	if err := d.remove(path); err != nil {
 		return err
 	}
 	return d.syncDir(filepath.Dir(path))

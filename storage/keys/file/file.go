@@ -14,10 +14,11 @@ import (
 
 	"parley/internal/chain"
 	"parley/storage/keys"
+	"parley/storage/keys/wrap"
 )
 
 // MaxName is the longest name of a data key in bytes.
-const MaxName = 512
+const MaxName = wrap.MaxName
 
 // ErrClosed says that the vault was closed.
 var ErrClosed = errors.New("keys: vault is closed")
@@ -27,6 +28,8 @@ type Config struct {
 	// RootKey is the path of the root key; empty means root.key in the folder. It is made if there is none and the
 	// folder is empty.
 	RootKey string
+	// Root is the root key, if it is not in a file; RootKey is not looked at then.
+	Root keys.Root
 	// Cache is how many unwrapped data keys are kept in memory; 0 means 4096.
 	Cache int
 	// Metrics registers parley_keys_created_total and parley_keys_destroyed_total; nil keeps them private.
@@ -35,13 +38,20 @@ type Config struct {
 
 // Vault is a [keys.Vault] in a folder. One process has it open at a time.
 type Vault struct {
-	dir     string
-	disk    disk
-	wrap    wrapper
-	signing ed25519.PrivateKey
-	lock    *os.File
-	cache   *cache
-	closed  atomic.Bool
+	dir    string
+	disk   disk
+	root   keys.Root
+	names  wrap.Names
+	lock   *os.File
+	cache  *wrap.Cache
+	closed atomic.Bool
+
+	// ring is replaced, while a rotation holds rotating, before the first file is wrapped by a new generation and after
+	// the last one is.
+	ring     atomic.Pointer[wrap.Ring]
+	rotating sync.Mutex
+	signing  atomic.Pointer[signer]
+
 	// stripes order what is done to one name: all of it happens under the lock of the name's first byte.
 	stripes [256]sync.Mutex
 	// settled says of a folder, under the lock of its stripe, that a crash can take nothing away that stands in it.
@@ -50,7 +60,11 @@ type Vault struct {
 	created, destroyed prometheus.Counter
 }
 
-var _ keys.Vault = (*Vault)(nil)
+var (
+	_ keys.Vault   = (*Vault)(nil)
+	_ keys.Rotator = (*Vault)(nil)
+	_ keys.Eraser  = (*Vault)(nil)
+)
 
 // Open opens the vault in the folder, or makes it. It fails if another process has it open, if the root key is
 // missing, readable by others, or not the one of the folder.
@@ -63,13 +77,7 @@ func Open(dir string, cfg Config) (*Vault, error) {
 }
 
 func open(dir string, cfg Config, d disk) (_ *Vault, err error) {
-	if cfg.RootKey == "" {
-		cfg.RootKey = filepath.Join(dir, "root.key")
-	}
-	if cfg.Cache <= 0 {
-		cfg.Cache = 4096
-	}
-	v := &Vault{dir: dir, disk: d, cache: newCache(cfg.Cache)}
+	v := &Vault{dir: dir, disk: d, root: cfg.Root, cache: wrap.NewCache(cfg.Cache)}
 	v.register(cfg.Metrics)
 	if err := v.prepare(); err != nil {
 		return nil, err
@@ -79,18 +87,14 @@ func open(dir string, cfg Config, d disk) (_ *Vault, err error) {
 			v.lock.Close()
 		}
 	}()
-	root, err := v.rootKey(cfg.RootKey)
-	if err != nil {
+	if err := v.findRoot(cfg.RootKey); err != nil {
 		return nil, err
 	}
-	if v.wrap, err = newWrapper(root); err != nil {
-		return nil, err
-	}
-	if err := v.checkRoot(cfg.RootKey); err != nil {
-		return nil, err
-	}
-	if err := v.loadSigning(); err != nil {
-		return nil, err
+	ctx := context.Background() // a root key that asks a KMS has a time-out of its own
+	for _, step := range []func(context.Context) error{v.loadRing, v.loadNames, v.loadSigning} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
 	}
 	return v, nil
 }
@@ -129,26 +133,45 @@ func (v *Vault) makeFolders() error {
 	if err := os.Mkdir(v.tmp(), 0o700); err != nil {
 		return err
 	}
-	if v.has("signing.key") { // the last thing that a first start makes
-		return nil
+	if err := makeFolder(filepath.Join(v.dir, "roots")); err != nil {
+		return err
+	}
+	if v.has(signingFile) { // the last thing that a first start makes
+		return v.disk.syncDir(v.dir)
 	}
 	for i := range 256 {
-		err := os.Mkdir(filepath.Join(v.dir, "keys", fmt.Sprintf("%02x", i)), 0o700)
-		if err != nil && !errors.Is(err, os.ErrExist) {
+		if err := makeFolder(v.folder(byte(i))); err != nil {
 			return err
 		}
 	}
 	return errors.Join(v.disk.syncDir(filepath.Join(v.dir, "keys")), v.disk.syncDir(v.dir))
 }
 
+func makeFolder(path string) error {
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return nil
+}
+
 func (v *Vault) tmp() string { return filepath.Join(v.dir, "tmp") }
+
+// folder is where the data keys are whose hashes begin with that byte.
+func (v *Vault) folder(first byte) string {
+	return filepath.Join(v.dir, "keys", fmt.Sprintf("%02x", first))
+}
+
+func (v *Vault) has(name string) bool {
+	_, err := os.Lstat(filepath.Join(v.dir, name))
+	return err == nil
+}
 
 // Close forgets the keys in memory and lets another process open the vault. Closing twice is no error.
 func (v *Vault) Close() error {
 	if v.closed.Swap(true) {
 		return nil
 	}
-	v.cache.clear()
+	v.cache.Clear()
 	return v.lock.Close()
 }
 
@@ -157,7 +180,7 @@ func (v *Vault) Sign(ctx context.Context, message []byte) (chain.Signature, erro
 	if err := v.usable(ctx); err != nil {
 		return chain.Signature{}, err
 	}
-	return chain.SignWith(v.signing, message)
+	return chain.SignWith(v.signing.Load().key, message)
 }
 
 // PublicKey implements [chain.Signer].
@@ -165,7 +188,7 @@ func (v *Vault) PublicKey(ctx context.Context) (ed25519.PublicKey, error) {
 	if err := v.usable(ctx); err != nil {
 		return nil, err
 	}
-	return v.signing.Public().(ed25519.PublicKey), nil
+	return v.signing.Load().public(), nil
 }
 
 func (v *Vault) usable(ctx context.Context) error {

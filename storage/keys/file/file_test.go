@@ -11,6 +11,7 @@ import (
 
 	"parley/storage/keys"
 	"parley/storage/keys/keystest"
+	"parley/storage/keys/wrap"
 )
 
 func TestVaultKeepsTheContract(t *testing.T) {
@@ -123,7 +124,7 @@ func TestARootKeyThatDoesNotFitIsNamed(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("error %v, want %q", err, test.want)
 			}
-			if strings.Contains(err.Error(), string(foreign[len(rootPrefix):len(foreign)-1])) {
+			if strings.Contains(err.Error(), string(foreign[len("parley root key v1 "):len(foreign)-1])) {
 				t.Error("the error shows the root key")
 			}
 			after := tree(t, dir)
@@ -141,7 +142,7 @@ func TestOneFlippedBitIsFound(t *testing.T) {
 	if _, err := v.Create(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
-	path := v.path(v.wrap.hash("a"))
+	path := v.path(hashOf(t, v, "a"))
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -150,9 +151,9 @@ func TestOneFlippedBitIsFound(t *testing.T) {
 		changed := bytes.Clone(whole)
 		changed[i] ^= 0x01
 		os.WriteFile(path, changed, 0o600)
-		v.cache.clear()
-		if _, err := v.Open(t.Context(), "a"); !errors.Is(err, errDamaged) {
-			t.Fatalf("byte %d: %v, want %v", i, err, errDamaged)
+		v.cache.Clear()
+		if _, err := v.Open(t.Context(), "a"); !errors.Is(err, wrap.ErrDamaged) {
+			t.Fatalf("byte %d: %v, want %v", i, err, wrap.ErrDamaged)
 		}
 	}
 }
@@ -168,14 +169,14 @@ func TestOneFileDoesNotPassForAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, from := range []keys.Name{"b", "c"} {
-		file, err := os.ReadFile(v.path(v.wrap.hash(from)))
+		file, err := os.ReadFile(v.path(hashOf(t, v, from)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		os.WriteFile(v.path(v.wrap.hash("a")), file, 0o600)
-		v.cache.clear()
-		if _, err := v.Open(t.Context(), "a"); !errors.Is(err, errDamaged) {
-			t.Errorf("the file of %q as that of \"a\": %v, want %v", from, err, errDamaged)
+		os.WriteFile(v.path(hashOf(t, v, "a")), file, 0o600)
+		v.cache.Clear()
+		if _, err := v.Open(t.Context(), "a"); !errors.Is(err, wrap.ErrDamaged) {
+			t.Errorf("the file of %q as that of \"a\": %v, want %v", from, err, wrap.ErrDamaged)
 		}
 	}
 }
@@ -200,7 +201,7 @@ func TestDestroyLeavesNoWrappedKey(t *testing.T) {
 	if _, err := v.Create(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
-	path := v.path(v.wrap.hash("a"))
+	path := v.path(hashOf(t, v, "a"))
 	wrapped, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -220,7 +221,7 @@ func TestDestroyLeavesNoWrappedKey(t *testing.T) {
 	if bytes.Contains(left, wrapped[2:]) || bytes.Equal(left, wrapped) {
 		t.Error("the wrapped key is still in the old blocks")
 	}
-	if _, held := v.cache.get(v.wrap.hash("a")); held {
+	if _, held := v.cache.Get(hashOf(t, v, "a")); held {
 		t.Error("the key is still in memory")
 	}
 }
@@ -232,7 +233,7 @@ func TestTheCacheIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := len(v.cache.items); got != 4 || v.cache.order.Len() != 4 {
+	if got := v.cache.Len(); got != 4 {
 		t.Errorf("%d keys in memory, want 4", got)
 	}
 	for i := range 20 {
@@ -255,6 +256,15 @@ func TestAClosedVaultAnswersNothing(t *testing.T) {
 			t.Errorf("%s: %v, want %v", what, err, ErrClosed)
 		}
 	}
+}
+
+func hashOf(t *testing.T, v *Vault, n keys.Name) wrap.NameHash {
+	t.Helper()
+	name, err := v.names.Hash(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
 }
 
 // tree reads all files below dir, by path.
