@@ -17,8 +17,13 @@ import (
 // BenchmarkAppend is 64 senders with one message of 256 bytes in flight each, through the whole service: checked, sealed,
 // committed, acknowledged. It reports acknowledged messages a second and the 99th percentile of their time.
 func BenchmarkAppend(b *testing.B) {
+	for _, e := range bothEngines {
+		b.Run(e.name, func(b *testing.B) { benchmarkAppend(b, startChat(b, e.open(b))) })
+	}
+}
+
+func benchmarkAppend(b *testing.B, n *chattest.Node) {
 	const senders = 64
-	n := startChat(b, openTest(b))
 	rooms := make([]chat.ConversationID, senders)
 	for i := range rooms {
 		rooms[i] = n.NewConversation()
@@ -53,8 +58,13 @@ func BenchmarkAppend(b *testing.B) {
 
 // BenchmarkAppendCeiling is the store alone: batches of 64 rows over 64 conversations, one after the other.
 func BenchmarkAppendCeiling(b *testing.B) {
+	for _, e := range bothEngines {
+		b.Run(e.name, func(b *testing.B) { benchmarkCeiling(b, e.open(b)) })
+	}
+}
+
+func benchmarkCeiling(b *testing.B, d *DB) {
 	const size = 64
-	d := openTest(b)
 	n := startChat(b, d)
 	rows := make([]chat.Row, size)
 	for i := range rows {
