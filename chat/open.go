@@ -128,6 +128,7 @@ func (s *Service) found(ctx context.Context, n NewConversation) (Founding, error
 	}
 	f.First, err = s.row(ctx, "", Draft{Conversation: id, CID: "opened", Type: TypeSystem, Content: content})
 	f.First.Time = now
+	f.First.Event = openedEvent(f.First.Event)
 	return f, err
 }
 

@@ -98,7 +98,9 @@ func (s *Service) row(ctx context.Context, sender identity.UserID, d Draft) (Row
 	if err != nil {
 		return Row{}, fmt.Errorf("seal entry: %w", err)
 	}
-	return Row{Conversation: d.Conversation, Sender: sender, CID: d.CID, Type: d.Type, Sealed: sealed}, nil
+	row := Row{Conversation: d.Conversation, Sender: sender, CID: d.CID, Type: d.Type, Sealed: sealed}
+	row.Event, err = s.event(row, plain)
+	return row, err
 }
 
 // Mark moves one's own cursors forward. What is behind the cursor changes nothing, what is beyond the head counts as the

@@ -22,6 +22,8 @@ type Config struct {
 	Queue int
 	// CommitTimeout bounds one transaction; default 10 s.
 	CommitTimeout time.Duration
+	// Events puts an event for each entry into the outbox, for a webhook. Without a webhook nobody would take them out.
+	Events bool
 
 	Now     func() time.Time
 	Log     *slog.Logger
@@ -60,6 +62,7 @@ type Service struct {
 	hub     Hub
 	now     func() time.Time
 	metrics *metrics
+	events  bool
 	circles *circles
 
 	seed    maphash.Seed
@@ -73,7 +76,7 @@ type Service struct {
 func New(store Store, vault keys.Vault, hub Hub, c Config) *Service {
 	c = c.withDefaults()
 	s := &Service{
-		store: store, vault: vault, hub: hub, now: c.Now, circles: newCircles(maxCircles),
+		store: store, vault: vault, hub: hub, now: c.Now, events: c.Events, circles: newCircles(maxCircles),
 		seed: maphash.MakeSeed(), closing: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	s.metrics = newMetrics(c.Metrics, s.queued)

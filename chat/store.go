@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"parley/internal/identity"
+	"parley/internal/outbox"
 )
 
 // ErrUnknown is what a [Store] answers about a conversation that it does not have.
@@ -25,8 +26,9 @@ type Store interface {
 	Open(ctx context.Context, f Founding) (ConversationID, error)
 	// Append stores a batch in one transaction, durable on return: first the rows in their order, each with the next seq of
 	// its conversation, then the marks. A row whose (conversation, sender, cid) is in the log already, or earlier in the
-	// batch, is not stored: its place is the original's, with Dup, and the head stays. A *RowError says that nothing of
-	// the batch was stored because of that row, and that the others can be tried without it.
+	// batch, is not stored: its place is the original's, with Dup, and the head stays. The event of each row that was
+	// stored, see [Row.EventAt], goes into the outbox in the same transaction, as does that of a founding's first entry. A
+	// *RowError says that nothing of the batch was stored because of that row, and that the others can be tried without it.
 	Append(ctx context.Context, b Batch) (Outcome, error)
 	// Read returns a page (r.Limit is between 1 and MaxPage), ascending and without a gap, and the head at that moment. A
 	// page holds at most MaxPageBytes of ciphertext, or one entry. ErrUnknown.
@@ -89,6 +91,8 @@ type (
 		Sealed       []byte
 		// Discloses names the member whose full name is disclosed from this entry on, in the same transaction.
 		Discloses identity.UserID
+		// Event tells a webhook of this entry; without a kind none is told. Its time and seq are those of the place.
+		Event outbox.Event
 	}
 
 	// Mark moves a member's cursors forward; what is lower than before or beyond the head is brought into that range.
@@ -120,6 +124,13 @@ type (
 		Err    error
 	}
 )
+
+// EventAt is the event to put into the outbox for a row that was placed; false when it was not, or has none.
+func (r Row) EventAt(p Placed) (outbox.Event, bool) {
+	e := r.Event
+	e.At, e.Seq = p.Time, p.Seq
+	return e, e.Kind != "" && !p.Dup && p.Err == nil
+}
 
 // RowError says which row of a batch can't be stored, whatever else is in the batch. The batch was rolled back.
 type RowError struct {

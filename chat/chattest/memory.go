@@ -10,6 +10,7 @@ import (
 
 	"parley/chat"
 	"parley/internal/identity"
+	"parley/internal/outbox"
 )
 
 // Memory is a chat.Store that forgets when the process ends. It is the referee: a call that breaks the contract on the
@@ -18,6 +19,7 @@ type Memory struct {
 	mu   sync.Mutex
 	keys map[string]chat.ConversationID
 	all  map[chat.ConversationID]*room
+	told []outbox.Event
 }
 
 type room struct {
@@ -76,7 +78,7 @@ func (m *Memory) Open(ctx context.Context, f chat.Founding) (chat.ConversationID
 		t.Name = slices.Clone(t.Name)
 		r.seats = append(r.seats, t)
 	}
-	r.place(f.First)
+	m.tell(f.First, r.place(f.First))
 	m.keys[f.Key], m.all[f.ID] = f.ID, r
 	return f.ID, nil
 }
@@ -97,6 +99,7 @@ func (m *Memory) Append(ctx context.Context, b chat.Batch) (chat.Outcome, error)
 	for i, r := range b.Rows {
 		if room := m.all[r.Conversation]; room != nil {
 			out.Rows[i] = room.place(r)
+			m.tell(r, out.Rows[i])
 		} else {
 			out.Rows[i].Err = chat.ErrUnknown
 		}
@@ -109,6 +112,21 @@ func (m *Memory) Append(ctx context.Context, b chat.Batch) (chat.Outcome, error)
 		}
 	}
 	return out, nil
+}
+
+// tell puts the row's event into the outbox.
+func (m *Memory) tell(r chat.Row, p chat.Placed) {
+	if e, ok := r.EventAt(p); ok {
+		must(e.Check() == nil, "a row whose event does not have the fields of its kind")
+		m.told = append(m.told, e)
+	}
+}
+
+// Events are the events of all that was placed, in its order.
+func (m *Memory) Events(ctx context.Context) ([]outbox.Event, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.told), ctx.Err()
 }
 
 func checkRow(r chat.Row) {

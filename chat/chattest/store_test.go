@@ -14,6 +14,13 @@ func TestTheRefereeKeepsTheContract(t *testing.T) {
 	Store(t, func(*testing.T) chat.Store { return &Memory{} })
 }
 
+func TestTheRefereeTellsOfWhatWasPlaced(t *testing.T) {
+	Events(t, func(*testing.T) (chat.Store, Outbox) {
+		m := &Memory{}
+		return m, m.Events
+	})
+}
+
 func TestTheServiceOverTheReferee(t *testing.T) {
 	Service(t, func(*testing.T) chat.Store { return &Memory{} })
 }

@@ -45,7 +45,10 @@ func (c *Chat) Open(ctx context.Context, f chat.Founding) (id chat.ConversationI
 		if err != nil {
 			return err
 		}
-		return foundChat(ctx, tx, f)
+		if err := foundChat(ctx, tx, f); err != nil {
+			return err
+		}
+		return c.db.appendEvents(ctx, tx, eventsAt([]chat.Row{f.First}, []chat.Placed{{Seq: 1, Time: f.First.Time}})...)
 	})
 	if err != nil {
 		return "", fmt.Errorf("open conversation: %w", err)

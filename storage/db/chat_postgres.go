@@ -26,7 +26,6 @@ import (
 const (
 	lockChats = `SELECT FROM chat_conversations WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE`
 
-	// What else belongs to the same transaction as a fresh row, such as its event in the outbox, joins fresh by n here.
 	placeRows = `WITH given AS (
 		SELECT r.*, c.head FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bytea[], $7::text[])
 			WITH ORDINALITY AS r (conversation, sender, cid, time_us, type, sealed, discloses, n)
@@ -47,8 +46,18 @@ const (
 	), disclosed AS (
 		UPDATE chat_members m SET disclosed = 1 FROM fresh f
 		WHERE f.discloses <> '' AND m.conversation = f.conversation AND m.user_id = f.discloses
-	)
-	SELECT n, seq, time_us, false FROM fresh UNION ALL SELECT n, seq, time_us, true FROM old`
+	)`
+
+	// tellRows, between the two, puts the events of fresh rows into the outbox.
+	tellRows = `, told AS (
+		INSERT INTO outbox (` + eventColumns + `, due_us, attempts)
+		SELECT e.id, e.kind, f.time_us, f.conversation, f.seq, e.type, e.sender, e.interview, '', ` + postgresNow + `, 0
+		FROM unnest($8::text[], $9::text[], $10::text[], $11::text[], $12::text[])
+			WITH ORDINALITY AS e (id, kind, type, sender, interview, n)
+		JOIN fresh f USING (n) WHERE e.kind <> ''
+	)`
+
+	placedRows = ` SELECT n, seq, time_us, false FROM fresh UNION ALL SELECT n, seq, time_us, true FROM old`
 
 	moveMarks = `WITH given AS (
 		SELECT r.n, r.conversation, r.user_id, m.delivered AS was_delivered, m.read_to AS was_read,
@@ -191,7 +200,11 @@ func queueRows(b *pgx.Batch, rows []chat.Row, placed []chat.Placed) {
 		times[i], sealed[i], discloses[i] = micros(r.Time), r.Sealed, string(r.Discloses)
 		placed[i].Err = chat.ErrUnknown // unless the statement has a place for it
 	}
-	b.Queue(placeRows, conversations, senders, cids, times, types, sealed, discloses).Query(func(found pgx.Rows) error {
+	statement, args := placeRows, []any{conversations, senders, cids, times, types, sealed, discloses}
+	if slices.ContainsFunc(rows, func(r chat.Row) bool { return r.Event.Kind != "" }) {
+		statement, args = placeRows+tellRows, append(args, eventsOf(rows)...)
+	}
+	b.Queue(statement+placedRows, args...).Query(func(found pgx.Rows) error {
 		for found.Next() {
 			var n, at int64
 			var p chat.Placed
@@ -203,6 +216,17 @@ func queueRows(b *pgx.Batch, rows []chat.Row, placed []chat.Placed) {
 		}
 		return found.Err()
 	})
+}
+
+// eventsOf are the events of the rows as arrays, one a column of tellRows.
+func eventsOf(rows []chat.Row) []any {
+	n := len(rows)
+	ids, kinds, types, senders, interviews := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	for i, r := range rows {
+		e := r.Event
+		ids[i], kinds[i], types[i], senders[i], interviews[i] = string(e.ID), string(e.Kind), e.Type, string(e.Sender), e.Interview
+	}
+	return []any{ids, kinds, types, senders, interviews}
 }
 
 func queueMarks(b *pgx.Batch, marks []chat.Mark, moved []chat.Moved) {

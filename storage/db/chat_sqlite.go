@@ -10,15 +10,29 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"parley/chat"
+	"parley/internal/outbox"
 )
 
 // appendSQLite goes row by row: a statement there is a call, not a round trip.
 func (c *Chat) appendSQLite(ctx context.Context, b chat.Batch) (out chat.Outcome, err error) {
 	err = c.db.tx(ctx, func(tx *sql.Tx) error {
-		out, err = appendChat(ctx, tx, b)
-		return err
+		if out, err = appendChat(ctx, tx, b); err != nil {
+			return err
+		}
+		return c.db.appendEvents(ctx, tx, eventsAt(b.Rows, out.Rows)...)
 	})
 	return out, err
+}
+
+// eventsAt are the events of the rows that were stored.
+func eventsAt(rows []chat.Row, placed []chat.Placed) []outbox.Event {
+	var events []outbox.Event
+	for i, r := range rows {
+		if e, ok := r.EventAt(placed[i]); ok {
+			events = append(events, e)
+		}
+	}
+	return events
 }
 
 func appendChat(ctx context.Context, tx *sql.Tx, b chat.Batch) (out chat.Outcome, err error) {

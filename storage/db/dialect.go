@@ -25,11 +25,14 @@ func (d dialect) goose() (goose.Dialect, string) {
 	return goose.DialectSQLite3, "migrations/sqlite"
 }
 
+// postgresNow is the clock of now on PostgreSQL.
+const postgresNow = `(extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
+
 // now is an SQL expression for the database's clock, in microseconds since 1970: what several nodes compare must come from
 // one clock. On SQLite, which has one node, it is this process's clock.
 func (d *DB) now() string {
 	if d.dialect == postgresDialect {
-		return `(extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
+		return postgresNow
 	}
 	return fmt.Sprint(d.clock().UnixMicro())
 }
