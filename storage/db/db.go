@@ -74,8 +74,13 @@ func (d *DB) Close() error { return errors.Join(d.read.Close(), d.write.Close())
 func (d *DB) Ping(ctx context.Context) error { return d.read.PingContext(ctx) }
 
 // tx runs f in one write transaction. An error of f, or of the commit, rolls all of it back; after a failed commit the
-// outcome is unknown to the caller, who must be able to try again.
+// outcome is unknown to the caller, who must be able to try again. On PostgreSQL f runs again, in a new transaction, when the
+// database rolled back because of others (see [DB.again]): what f sets outside, it sets anew.
 func (d *DB) tx(ctx context.Context, f func(*sql.Tx) error) error {
+	return d.again(ctx, func() error { return d.once(ctx, f) })
+}
+
+func (d *DB) once(ctx context.Context, f func(*sql.Tx) error) error {
 	tx, err := d.write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)

@@ -20,14 +20,23 @@ type rowsQueryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-const interviewColumns = "id, conversation, key, state, reason, posted, opened_us, live_us, ended_us, recorded_us"
+const interviewColumns = "id, conversation, key, state, reason, posted, opened_us, live_us, ended_us, recorded_us, epoch"
 
 func (s interviews) Create(ctx context.Context, i interview.Interview) (got interview.Interview, created bool, err error) {
+	for range maxTries { // the one that was in the way may end before it is read
+		if got, created, err = s.create(ctx, i); !errors.Is(err, errNothingInTheWay) {
+			break
+		}
+	}
+	return got, created, err
+}
+
+func (s interviews) create(ctx context.Context, i interview.Interview) (got interview.Interview, created bool, err error) {
 	err = s.db.tx(ctx, func(tx *sql.Tx) error {
 		r, err := tx.ExecContext(ctx, `INSERT INTO interviews (`+interviewColumns+`)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
 			i.ID, i.Conversation, sql.NullString{String: i.Key, Valid: i.Key != ""}, i.State, i.Reason, i.Posted,
-			micros(i.Opened), micros(i.Live), micros(i.Ended), micros(i.RecordedSince))
+			micros(i.Opened), micros(i.Live), micros(i.Ended), micros(i.RecordedSince), i.Epoch)
 		if err != nil {
 			return err
 		}
@@ -59,12 +68,14 @@ func addParticipants(ctx context.Context, tx *sql.Tx, i interview.Interview) err
 	return nil
 }
 
+var errNothingInTheWay = errors.New("the id is in use")
+
 // inTheWay is the interview because of which another was not created: that of the key comes first.
 func inTheWay(ctx context.Context, q rowsQueryer, i interview.Interview) (interview.Interview, error) {
 	found, err := selectInterviews(ctx, q, `WHERE key = $1 OR conversation = $2 AND state <> 'ended'
 		ORDER BY CASE WHEN key = $1 THEN 0 ELSE 1 END LIMIT 1`, i.Key, i.Conversation)
 	if err == nil && len(found) == 0 {
-		err = errors.New("the id is in use")
+		err = errNothingInTheWay
 	}
 	if err != nil {
 		return interview.Interview{}, err
@@ -83,16 +94,53 @@ func (s interviews) Load(ctx context.Context, id interview.ID) (interview.Interv
 	return found[0], nil
 }
 
-func (s interviews) Save(ctx context.Context, i interview.Interview) error {
-	err := s.db.tx(ctx, func(tx *sql.Tx) error {
-		r, err := tx.ExecContext(ctx, `UPDATE interviews SET state = $2, reason = $3, posted = $4, live_us = $5, ended_us = $6,
-			recorded_us = $7 WHERE id = $1`,
-			i.ID, i.State, i.Reason, i.Posted, micros(i.Live), micros(i.Ended), micros(i.RecordedSince))
+func (s interviews) Claim(ctx context.Context, id interview.ID, epoch uint64) (got interview.Interview, err error) {
+	err = s.db.tx(ctx, func(tx *sql.Tx) error {
+		r, err := tx.ExecContext(ctx, `UPDATE interviews SET epoch = $2 WHERE id = $1 AND epoch <= $2`, id, epoch)
 		if err != nil {
 			return err
 		}
-		if n, err := r.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, interview.ErrUnknown)
+		if err := fenced(ctx, tx, r, id); err != nil {
+			return err
+		}
+		found, err := selectInterviews(ctx, tx, `WHERE id = $1`, id)
+		if err == nil {
+			got = found[0]
+		}
+		return err
+	})
+	if err != nil {
+		return interview.Interview{}, fmt.Errorf("claim interview: %w", err)
+	}
+	return got, nil
+}
+
+// fenced says why an owner's update changed nothing: there is no such interview, or its epoch is higher.
+func fenced(ctx context.Context, q queryer, r sql.Result, id interview.ID) error {
+	if n, err := r.RowsAffected(); err != nil || n > 0 {
+		return err
+	}
+	var one int
+	err := q.QueryRowContext(ctx, `SELECT 1 FROM interviews WHERE id = $1`, id).Scan(&one)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return interview.ErrUnknown
+	case err != nil:
+		return err
+	}
+	return interview.ErrFenced
+}
+
+func (s interviews) Save(ctx context.Context, i interview.Interview) error {
+	err := s.db.tx(ctx, func(tx *sql.Tx) error {
+		r, err := tx.ExecContext(ctx, `UPDATE interviews SET state = $2, reason = $3, posted = $4, live_us = $5, ended_us = $6,
+			recorded_us = $7, epoch = $8 WHERE id = $1 AND epoch <= $8`,
+			i.ID, i.State, i.Reason, i.Posted, micros(i.Live), micros(i.Ended), micros(i.RecordedSince), i.Epoch)
+		if err != nil {
+			return err
+		}
+		if err := fenced(ctx, tx, r, i.ID); err != nil {
+			return err
 		}
 		for _, p := range i.Participants {
 			_, err := tx.ExecContext(ctx, `UPDATE interview_participants SET consent = $3
@@ -152,6 +200,9 @@ func filterInterviews(f interview.Filter) (where string, args []any) {
 	if f.Unposted {
 		add("posted <> state")
 	}
+	if f.After != "" {
+		add("id > %s", f.After)
+	}
 	return "WHERE " + strings.Join(conditions, " AND "), args
 }
 
@@ -185,7 +236,7 @@ func scanInterview(row scanner) (interview.Interview, error) {
 	var i interview.Interview
 	var key sql.NullString
 	var opened, live, ended, recorded int64
-	err := row.Scan(&i.ID, &i.Conversation, &key, &i.State, &i.Reason, &i.Posted, &opened, &live, &ended, &recorded)
+	err := row.Scan(&i.ID, &i.Conversation, &key, &i.State, &i.Reason, &i.Posted, &opened, &live, &ended, &recorded, &i.Epoch)
 	i.Key = key.String
 	i.Opened, i.Live, i.Ended, i.RecordedSince = fromMicros(opened), fromMicros(live), fromMicros(ended), fromMicros(recorded)
 	return i, err

@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net"
+	"maps"
 	"strconv"
 	"time"
 
@@ -76,6 +76,10 @@ func settings(readOnly bool) map[string]string {
 	return s
 }
 
+// ErrVaultDatabase says that the database is the key vault's. Keys and what they seal never share a database: a dump of the
+// main one must not open what it holds.
+var ErrVaultDatabase = errors.New("db: this database holds the key vault; the main database must be another one")
+
 // OpenPostgres connects to the database and brings its schema up to date; of several nodes that start at once one does it and
 // the others wait. The URL is as PostgreSQL writes it, see [CheckURL].
 func OpenPostgres(ctx context.Context, url string, config PostgresConfig) (*DB, error) {
@@ -93,16 +97,17 @@ func OpenPostgres(ctx context.Context, url string, config PostgresConfig) (*DB, 
 	d := &DB{dialect: postgresDialect, clock: time.Now,
 		write: pool(base, settings(false), config.writers()),
 		read:  pool(base, settings(true), config.MaxConns-config.writers())}
+	if err := config.Metrics.Register(pools{"write": d.write, "read": d.read}); err != nil {
+		return nil, errors.Join(fmt.Errorf("register metrics: %w", err), d.Close())
+	}
 	return d, nil
 }
 
 // pool opens no connection yet.
 func pool(base *pgx.ConnConfig, settings map[string]string, size int) *sql.DB {
 	c := base.Copy()
-	for k, v := range settings {
-		c.RuntimeParams[k] = v
-	}
-	p := stdlib.OpenDB(*c)
+	maps.Copy(c.RuntimeParams, settings)
+	p := sql.OpenDB(connector{stdlib.GetConnector(*c)})
 	p.SetMaxOpenConns(size)
 	p.SetMaxIdleConns(size)
 	p.SetConnMaxIdleTime(5 * time.Minute)
@@ -123,45 +128,23 @@ func migratePostgres(ctx context.Context, base *pgx.ConnConfig) error {
 	if _, err := locked.ExecContext(ctx, `SELECT pg_advisory_lock($1)`, int64(migrationLock)); err != nil {
 		return fmt.Errorf("wait to migrate: %w", err)
 	}
+	if err := notTheVault(ctx, locked); err != nil {
+		return err
+	}
 	s["lock_timeout"] = settings(false)["lock_timeout"] // a migration that waits for a table makes everybody behind it wait
 	work := pool(base, s, 1)
 	defer work.Close()
 	return migrate(ctx, work, postgresDialect)
 }
 
-func parseURL(url string) (*pgx.ConnConfig, error) {
-	c, err := pgx.ParseConfig(url)
+func notTheVault(ctx context.Context, q queryer) error {
+	var vault bool
+	err := q.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_tables WHERE tablename = 'vault_keys')`).Scan(&vault)
 	if err != nil {
-		return nil, errors.New("db: the database URL can't be read; it looks like postgres://user:password@host:5432/database?sslmode=verify-full&sslrootcert=/path/ca.crt")
+		return fmt.Errorf("look for the vault: %w", err)
 	}
-	if c.ConnectTimeout == 0 {
-		c.ConnectTimeout = 5 * time.Second
-	}
-	return c, nil
-}
-
-// CheckURL says whether the URL names a PostgreSQL database to which the connection is encrypted wherever it leaves the machine
-// (A4). Its errors hold nothing of the URL.
-func CheckURL(url string) error {
-	c, err := parseURL(url)
-	if err != nil {
-		return err
-	}
-	clear := c.TLSConfig == nil && !local(c.Host)
-	for _, f := range c.Fallbacks {
-		clear = clear || f.TLSConfig == nil && !local(f.Host)
-	}
-	if clear {
-		return errors.New("db: the database is on another machine and the URL allows a connection without TLS; add sslmode=verify-full (with sslrootcert=FILE for an authority of your own)")
+	if vault {
+		return ErrVaultDatabase
 	}
 	return nil
-}
-
-// local is whether what is sent to the host stays on this machine.
-func local(host string) bool {
-	if host == "localhost" || len(host) > 0 && host[0] == '/' {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -17,8 +18,16 @@ type consents struct{ db *DB }
 
 const consentColumns = "seq, subject, purpose, context, kind, version, sealed, at_us"
 
+// consentQueue orders the entries of a subject, so that who reads after a seq misses none that was committed later.
+func consentQueue(s privacy.Hash) queue {
+	return 0x7061726d_00000000 | queue(binary.BigEndian.Uint32(s[:4]))
+}
+
 func (c consents) Append(ctx context.Context, e privacy.Entry) (seq uint64, err error) {
 	err = c.db.tx(ctx, func(tx *sql.Tx) error {
+		if err := c.db.serialize(ctx, tx, consentQueue(e.Subject)); err != nil {
+			return err
+		}
 		return tx.QueryRowContext(ctx, `INSERT INTO consents (subject, purpose, context, kind, version, sealed, at_us)
 			VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING seq`,
 			e.Subject[:], e.Purpose, e.Context, e.Kind, e.Version, e.Sealed, micros(e.Time)).Scan(&seq)
