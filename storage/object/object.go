@@ -18,6 +18,10 @@ var (
 	ErrKey = errors.New("object: key is not well formed")
 	// ErrRange says that a range reaches beyond the object.
 	ErrRange = errors.New("object: range beyond the end")
+	// ErrLocked says that the store keeps the object until its lock ends and lets nobody delete it before.
+	ErrLocked = errors.New("object: locked until its retention ends")
+	// ErrDamaged says that what the store gave is not what was put.
+	ErrDamaged = errors.New("object: damaged")
 	// ErrFull says that the store has no room; what was there is untouched.
 	ErrFull = errors.New("object: store is full")
 )
@@ -75,12 +79,14 @@ type Bucket interface {
 	// PutFile is Put for what is too big for memory: it reads r to its end, which must be size bytes.
 	PutFile(ctx context.Context, key Key, r io.ReaderAt, size int64) error
 	// Get reads length bytes from offset (length < 0: to the end). A range beyond the end is an error.
-	// Closing the reader is the caller's part.
+	// Closing the reader is the caller's part. A store that can tell answers a damaged whole with ErrDamaged, from Get or
+	// at the latest from the read that would have been the last.
 	Get(ctx context.Context, key Key, offset, length int64) (io.ReadCloser, error)
 	Stat(ctx context.Context, key Key) (Info, error)
 	// List calls f for each object whose key begins with the prefix, in ascending byte order of the keys, until f
 	// returns an error, which it returns. Objects that come or go meanwhile may or may not be among them.
 	List(ctx context.Context, prefix Key, f func(Info) error) error
-	// Delete removes the object; one that is not there is no error.
+	// Delete removes the object; one that is not there is no error. A store that keeps objects answers ErrLocked for each
+	// that is there and changes nothing: they go by themselves when their lock ends.
 	Delete(ctx context.Context, key Key) error
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"testing"
 
 	"github.com/minio/minio-go/v7"
@@ -54,7 +55,8 @@ func (m *Minio) URL(name string) string { return "http://" + m.Addr + "/" + name
 
 // Owner is a client that may do everything.
 func (m *Minio) Owner() (*minio.Client, error) {
-	return minio.New(m.Addr, &minio.Options{Creds: credentials.NewStaticV4(m.User, m.Password, ""), Region: m.Region})
+	return minio.New(m.Addr, &minio.Options{Creds: credentials.NewStaticV4(m.User, m.Password, ""), Region: m.Region,
+		Transport: &http.Transport{DisableKeepAlives: true}}) // leaves no goroutine to a test
 }
 
 func (m *Minio) lockedBucket(ctx context.Context, name string, rules []byte) error {

@@ -20,11 +20,11 @@ func TestBucketsHaveAWriterWhoMayOnlyPutAndAReaderWhoMayOnlyRead(t *testing.T) {
 	for _, name := range []string{"parley", "other"} {
 		writer, reader := m.Buckets(t, name)
 		put := func(c Credential) error {
-			_, err := as(c).PutObject(t.Context(), name+"-part", "part/x", bytes.NewReader([]byte("x")), 1, minio.PutObjectOptions{})
+			_, err := as(c).PutObject(t.Context(), name+"-part", "part/x!", bytes.NewReader([]byte("x")), 1, minio.PutObjectOptions{})
 			return err
 		}
 		stat := func(c Credential) error {
-			_, err := as(c).StatObject(t.Context(), name+"-part", "part/x", minio.StatObjectOptions{})
+			_, err := as(c).StatObject(t.Context(), name+"-part", "part/x!", minio.StatObjectOptions{})
 			return err
 		}
 		if err := put(writer); err != nil {

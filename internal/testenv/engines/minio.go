@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 )
 
@@ -58,6 +59,16 @@ func (m *Minio) ready(ctx context.Context) error {
 		return fmt.Errorf("minio answers %d", res.StatusCode)
 	}
 	return nil
+}
+
+var sharedMinio = sync.OnceValues(func() (*Minio, error) { return StartMinio(context.Background()) })
+
+// SharedMinIO is a server that all tests of the process share: none may kill it, and each makes buckets of its own names.
+func SharedMinIO(t testing.TB) *Minio {
+	t.Helper()
+	m, err := sharedMinio()
+	need(t, err)
+	return m
 }
 
 // MinIO starts a server for the test.

@@ -22,8 +22,6 @@ const trailerSize = sha256.Size + len(trailerMagic)
 // copyStep is how many bytes are copied between two looks at the context.
 const copyStep = 4 << 20
 
-var errDamaged = errors.New("object: file is damaged")
-
 // Put implements [object.Bucket].
 func (b *Bucket) Put(ctx context.Context, key object.Key, body []byte) error {
 	return b.PutFile(ctx, key, bytes.NewReader(body), int64(len(body)))
@@ -161,7 +159,7 @@ func (b *Bucket) compare(ctx context.Context, path string, r io.ReaderAt, size i
 		return err
 	}
 	if info.SHA256 != [32]byte(theirs.Sum(nil)) {
-		return errDamaged
+		return object.ErrDamaged
 	}
 	if err := b.disk.sync(f); err != nil {
 		return err
@@ -178,13 +176,13 @@ func readTrailer(f *os.File) (object.Info, error) {
 	size := stat.Size() - int64(trailerSize)
 	trailer := make([]byte, trailerSize)
 	if size < 0 {
-		return object.Info{}, errDamaged
+		return object.Info{}, object.ErrDamaged
 	}
 	if _, err := f.ReadAt(trailer, size); err != nil {
 		return object.Info{}, err
 	}
 	if string(trailer[sha256.Size:]) != trailerMagic {
-		return object.Info{}, errDamaged
+		return object.Info{}, object.ErrDamaged
 	}
 	return object.Info{Size: size, SHA256: [32]byte(trailer[:sha256.Size])}, nil
 }

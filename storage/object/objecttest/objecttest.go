@@ -21,10 +21,24 @@ import (
 // before was closed, as after a restart.
 type Opener func() object.Bucket
 
-// Bucket runs the suite. fresh is called once a test.
-func Bucket(t *testing.T, fresh func(t *testing.T) Opener) {
-	for name, f := range map[string]func(*testing.T, Opener){
+// Suite says what kind of store is tested.
+type Suite struct {
+	// Fresh is called once a test.
+	Fresh func(t *testing.T) Opener
+	// Under begins every key, for a store that wants it so.
+	Under object.Key
+	// Keeps says that the store locks what is put and refuses to delete it.
+	Keeps bool
+}
+
+// Bucket runs the suite on a store that takes any key and deletes.
+func Bucket(t *testing.T, fresh func(t *testing.T) Opener) { Suite{Fresh: fresh}.Run(t) }
+
+// Run runs the suite.
+func (s Suite) Run(t *testing.T) {
+	tests := map[string]func(*testing.T, Opener){
 		"WhatWasPutIsThereAfterARestart": whatWasPutIsThere,
+		"KeysMayBeLong":                  func(t *testing.T, open Opener) { keysMayBeLong(t, open, object.MaxKey-len(s.Under)) },
 		"RangesAreExact":                 rangesAreExact,
 		"RangesBeyondTheEndAreRefused":   rangesBeyondTheEnd,
 		"TheSameBytesSucceedAgain":       theSameBytesSucceedAgain,
@@ -34,26 +48,32 @@ func Bucket(t *testing.T, fresh func(t *testing.T) Opener) {
 		"AFileMustHaveItsSize":           aFileMustHaveItsSize,
 		"AReaderThatFailsLeavesNothing":  aReaderThatFailsLeavesNothing,
 		"WhatIsNotThereIsNotFound":       whatIsNotThere,
-		"DeleteIsRepeatable":             deleteIsRepeatable,
-		"AKeyIsFreeAfterDelete":          aKeyIsFreeAfterDelete,
 		"AnObjectMayStandBesideAFolder":  anObjectBesideAFolder,
 		"ListIsInKeyOrder":               listIsInKeyOrder,
 		"ListTakesAnyPrefix":             listTakesAnyPrefix,
 		"ListStopsAtAnError":             listStopsAtAnError,
 		"KeysAreChecked":                 keysAreChecked,
-		"PutsAndDeletesMayMeet":          putsAndDeletesMayMeet,
 		"AnEndedContextIsRespected":      anEndedContextIsRespected,
-	} {
+	}
+	if s.Keeps {
+		tests["WhatIsDeletedIsKept"] = whatIsDeletedIsKept
+	} else {
+		tests["DeleteIsRepeatable"] = deleteIsRepeatable
+		tests["AKeyIsFreeAfterDelete"] = aKeyIsFreeAfterDelete
+		tests["PutsAndDeletesMayMeet"] = putsAndDeletesMayMeet
+	}
+	for name, f := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // the tests mostly wait for disks
-			f(t, fresh(t))
+			open := s.Fresh(t)
+			f(t, func() object.Bucket { return under{open(), s.Under} })
 		})
 	}
 }
 
 func whatWasPutIsThere(t *testing.T, open Opener) {
 	bodies := map[object.Key][]byte{
-		"a": nil, "b/c": []byte("x"), "b/d.e_f-0": noise(3 << 20), "long/" + object.Key(strings.Repeat("k", 195)): []byte("long"),
+		"a": nil, "b/c": []byte("x"), "b/d.e_f-0": noise(3 << 20),
 	}
 	b := open()
 	for key, body := range bodies {
@@ -65,6 +85,14 @@ func whatWasPutIsThere(t *testing.T, open Opener) {
 	b = open()
 	for key, body := range bodies {
 		wantBody(t, b, key, body)
+	}
+}
+
+func keysMayBeLong(t *testing.T, open Opener, longest int) {
+	b := open()
+	for _, key := range []object.Key{object.Key(strings.Repeat("k", longest)), "long/" + object.Key(strings.Repeat("k", longest-5))} {
+		put(t, b, key, []byte("long"))
+		wantBody(t, b, key, []byte("long"))
 	}
 }
 
@@ -196,6 +224,22 @@ func deleteIsRepeatable(t *testing.T, open Opener) {
 	b = open()
 	wantAbsent(t, b, "a/b/c")
 	wantBody(t, b, "a/d", []byte("y"))
+}
+
+func whatIsDeletedIsKept(t *testing.T, open Opener) {
+	b := open()
+	put(t, b, "a/b", []byte("x"))
+	for range 2 {
+		if err := b.Delete(t.Context(), "a/b"); !errors.Is(err, object.ErrLocked) {
+			t.Errorf("delete: %v, want %v", err, object.ErrLocked)
+		}
+		wantBody(t, b, "a/b", []byte("x"))
+	}
+	for _, key := range []object.Key{"a", "a/c", "never/there"} {
+		if err := b.Delete(t.Context(), key); err != nil {
+			t.Errorf("delete %s: %v", key, err)
+		}
+	}
 }
 
 func aKeyIsFreeAfterDelete(t *testing.T, open Opener) {
