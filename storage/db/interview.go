@@ -100,7 +100,7 @@ func (s interviews) Claim(ctx context.Context, id interview.ID, epoch uint64) (g
 		if err != nil {
 			return err
 		}
-		if err := fenced(ctx, tx, r, id); err != nil {
+		if err := unowned(ctx, tx, r, id); err != nil {
 			return err
 		}
 		found, err := selectInterviews(ctx, tx, `WHERE id = $1`, id)
@@ -115,8 +115,8 @@ func (s interviews) Claim(ctx context.Context, id interview.ID, epoch uint64) (g
 	return got, nil
 }
 
-// fenced says why an owner's update changed nothing: there is no such interview, or its epoch is higher.
-func fenced(ctx context.Context, q queryer, r sql.Result, id interview.ID) error {
+// unowned says why an owner's update changed nothing: there is no such interview, or its epoch is higher.
+func unowned(ctx context.Context, q queryer, r sql.Result, id interview.ID) error {
 	if n, err := r.RowsAffected(); err != nil || n > 0 {
 		return err
 	}
@@ -139,7 +139,7 @@ func (s interviews) Save(ctx context.Context, i interview.Interview) error {
 		if err != nil {
 			return err
 		}
-		if err := fenced(ctx, tx, r, i.ID); err != nil {
+		if err := unowned(ctx, tx, r, i.ID); err != nil {
 			return err
 		}
 		for _, p := range i.Participants {
