@@ -18,6 +18,7 @@ type connection struct {
 	pc      *webrtc.PeerConnection
 	api     *webrtc.API
 	intake  *intake
+	outlet  *outlet
 	trickle *trickle
 	state   webrtc.PeerConnectionState
 	ready   bool                      // a remote description is set
@@ -27,10 +28,10 @@ type connection struct {
 }
 
 func (p *Peer) connect(name string) (*connection, error) {
-	c := &connection{name: name, peer: p}
+	c := &connection{name: name, peer: p, outlet: newOutlet(p.room.worker)}
 	c.intake = newIntake(func() { p.room.after(0, func() { c.overflow() }) })
 	c.trickle = newTrickle(name, p.send)
-	pc, api, err := p.room.worker.newConnection(c.intake, name == wire.Pub)
+	pc, api, err := p.room.worker.newConnection(c.intake, c.outlet, name == wire.Pub)
 	if err != nil {
 		return nil, fmt.Errorf("connect %s: %w", name, err)
 	}

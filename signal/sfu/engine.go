@@ -34,12 +34,12 @@ const opusFormat = "minptime=10;useinbandfec=1;usedtx=1;stereo=0"
 const levelURI = sdp.AudioLevelURI
 
 // newConnection makes a peer connection of the worker's socket without interceptors: all RTCP is ours.
-func (w *worker) newConnection(in *intake, publishing bool) (*webrtc.PeerConnection, *webrtc.API, error) {
+func (w *worker) newConnection(in *intake, out *outlet, publishing bool) (*webrtc.PeerConnection, *webrtc.API, error) {
 	media, err := newMediaEngine(publishing)
 	if err != nil {
 		return nil, nil, err
 	}
-	setting, err := w.settings(in)
+	setting, err := w.settings(in, out)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -52,9 +52,9 @@ func (w *worker) newConnection(in *intake, publishing bool) (*webrtc.PeerConnect
 	return pc, api, nil
 }
 
-func (w *worker) settings(in *intake) (webrtc.SettingEngine, error) {
+func (w *worker) settings(in *intake, out *outlet) (webrtc.SettingEngine, error) {
 	s := webrtc.SettingEngine{LoggerFactory: silent, BufferFactory: in.buffer}
-	s.SetICEUDPMux(w.mux)
+	s.SetICEUDPMux(out)
 	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	s.SetIncludeLoopbackCandidate(true)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)

@@ -50,7 +50,8 @@ func newIntake(overflow func()) *intake {
 func (in *intake) buffer(kind packetio.BufferPacketType, ssrc uint32) io.ReadWriteCloser {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	b := &stream{in: in, ssrc: ssrc, queue: packetio.NewBuffer(), rtp: kind == packetio.RTPBufferPacket}
+	b := &stream{in: in, ssrc: ssrc, queue: packetio.NewBuffer(), came: make(chan struct{}, 1),
+		ended: make(chan struct{}), rtp: kind == packetio.RTPBufferPacket}
 	b.queue.SetLimitSize(streamBuffer)
 	if b.rtp {
 		in.streams[ssrc] = b
@@ -117,6 +118,9 @@ type stream struct {
 	ssrc  uint32
 	rtp   bool
 	queue *packetio.Buffer
+	came  chan struct{} // of one place: something may have come
+	timer *time.Timer   // of wait, the reader's
+	ended chan struct{}
 	once  sync.Once
 }
 
@@ -128,12 +132,48 @@ func (s *stream) Write(b []byte) (int, error) {
 	}
 	of, primary := s.in.arrived(b, s.ssrc, time.Now())
 	if primary == nil {
-		return s.queue.Write(b, nil)
+		return s.put(b)
 	}
 	if packet := unwrapRTX(b, of.ssrc, of.pt); packet != nil {
-		_, _ = primary.queue.Write(packet, nil) // it is asked for again
+		_, _ = primary.put(packet) // it is asked for again
 	}
 	return len(b), nil
+}
+
+func (s *stream) put(b []byte) (int, error) {
+	n, err := s.queue.Write(b, nil)
+	s.signal()
+	return n, err
+}
+
+func (s *stream) signal() {
+	select {
+	case s.came <- struct{}{}:
+	default:
+	}
+}
+
+// wait says whether a packet, or the end, comes before a time. One goroutine reads and waits.
+func (s *stream) wait(until time.Time) bool {
+	for s.queue.Count() == 0 {
+		left := time.Until(until)
+		if left <= 0 {
+			return false
+		}
+		if s.timer == nil {
+			s.timer = time.NewTimer(left)
+		} else {
+			s.timer.Reset(left)
+		}
+		select {
+		case <-s.came:
+		case <-s.ended:
+			return true
+		case <-s.timer.C:
+			return s.queue.Count() > 0
+		}
+	}
+	return true
 }
 
 // Read waits for the next packet.
@@ -147,6 +187,9 @@ func (s *stream) SetReadDeadline(t time.Time) error { return s.queue.SetReadDead
 
 // Close ends Read.
 func (s *stream) Close() error {
-	s.once.Do(func() { s.in.closed(s) })
+	s.once.Do(func() {
+		s.in.closed(s)
+		close(s.ended)
+	})
 	return s.queue.Close()
 }

@@ -17,6 +17,8 @@ type metrics struct {
 	unknown, garbage    prometheus.Counter
 	malformed, repeated prometheus.Counter
 	delay               prometheus.Histogram
+
+	datagrams, systemCalls, unsent, fellBack prometheus.Counter // of the sockets
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -53,6 +55,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		unknown:   dropped.WithLabelValues("unknown_source"),
 		malformed: dropped.WithLabelValues("malformed"),
 		repeated:  dropped.WithLabelValues("repeated"),
+
+		datagrams:   one("parley_sfu_udp_datagrams_total", "Datagrams handed to the kernel."),
+		systemCalls: one("parley_sfu_udp_system_calls_total", "System calls that sent them."),
+		unsent:      one("parley_sfu_udp_datagrams_failed_total", "Datagrams that the kernel did not take."),
+		fellBack:    one("parley_sfu_udp_fallbacks_total", "Sockets that gave up segmentation offload."),
+
 		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "parley_sfu_forward_delay_seconds",
 			Help:    "From a packet's arrival to its last subscriber, sampled.",
@@ -61,6 +69,15 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	reg.MustRegister(m.delay)
 	return m
+}
+
+// sent counts a system call of a socket.
+func (m *metrics) sent(datagrams int, err error) {
+	m.systemCalls.Inc()
+	m.datagrams.Add(float64(datagrams))
+	if err != nil {
+		m.unsent.Add(float64(datagrams))
+	}
 }
 
 // dropped counts what the socket did not hand on.

@@ -55,8 +55,8 @@ func (m *mux) GetListenAddresses() []net.Addr {
 	return m.UDPMuxDefault.GetListenAddresses()
 }
 
-// GetConn hands out the socket for one of the addresses above.
-func (m *mux) GetConn(ufrag string, addr net.Addr) (net.PacketConn, error) {
+// getConn hands out the socket for one of the addresses above; what is written through it leaves by out.
+func (m *mux) getConn(ufrag string, addr net.Addr, out *outlet) (net.PacketConn, error) {
 	key := turnKey{ufrag, isIPv6(addr)}
 	if a, ok := m.local.(*net.UDPAddr); ok && len(m.public) > 0 && !a.IP.IsUnspecified() {
 		addr = m.local
@@ -69,8 +69,8 @@ func (m *mux) GetConn(ufrag string, addr net.Addr) (net.PacketConn, error) {
 	if !ok {
 		return conn, nil
 	}
-	return &sharedConn{PacketConn: conn, fast: fast, turn: m.join(key), leave: func() { m.quit(key) },
-		done: make(chan struct{})}, nil
+	return &sharedConn{PacketConn: conn, fast: fast, out: out, turn: m.join(key),
+		leave: func() { m.quit(key) }, done: make(chan struct{})}, nil
 }
 
 func isIPv6(addr net.Addr) bool {
@@ -104,6 +104,7 @@ func (m *mux) quit(key turnKey) {
 type sharedConn struct {
 	net.PacketConn
 	fast  ice.AddrPortReaderWriter
+	out   *outlet
 	turn  *turn
 	leave func()
 	done  chan struct{}
@@ -132,6 +133,7 @@ func (c *sharedConn) ReadFrom(b []byte) (int, net.Addr, error) {
 
 // WriteToAddrPort needs no turn.
 func (c *sharedConn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	c.out.writes(b, to)
 	return c.fast.WriteToAddrPort(b, to) //nolint:wrapcheck // as above
 }
 

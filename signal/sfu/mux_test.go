@@ -15,7 +15,7 @@ func twoConns(t *testing.T, m *mux) (*sharedConn, *sharedConn) {
 	t.Helper()
 	var conns []*sharedConn
 	for range 2 {
-		c, err := m.GetConn("ufrag", m.local)
+		c, err := m.getConn("ufrag", m.local, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -282,7 +282,7 @@ func FuzzOffer(f *testing.F) {
 			t.Fatalf("vetting again makes another:\n%s\n%s", v.sdp, again.sdp)
 		}
 		in := newIntake(func() {})
-		pc, _, err := s.workers[0].newConnection(in, true)
+		pc, _, err := s.workers[0].newConnection(in, newOutlet(s.workers[0]), true)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -289,6 +289,9 @@ func readPackets(t *track, remote *webrtc.TrackRemote, in *intake) {
 		case !errors.Is(err, io.ErrShortBuffer): // one packet was too long; the queue goes on
 			return
 		}
+		if until, held := t.held(); held && !queue.wait(until) {
+			t.expire()
+		}
 		n, err = queue.Read(buf)
 	}
 }

@@ -54,6 +54,7 @@ type reporter struct {
 
 // tick sends what is due and says when to come again.
 func (r *reporter) tick(now time.Time) time.Duration {
+	r.peer.room.worker.conn.Flush() // nothing stays behind longer than this, whoever forgot it
 	tracks := *r.peer.published.Load()
 	wait := feedbackEvery
 	var out []rtcp.Packet

@@ -25,6 +25,8 @@ type Config struct {
 	Public []netip.Addr
 	// MaxRooms is how many rooms may be open at once, 1,000 when zero.
 	MaxRooms int
+	// Offload says whether packets to one subscriber are sent together, as far as the system can.
+	Offload Offload
 	// Net is the network; nil is the system's.
 	Net transport.Net
 	// Log gets what operators should know; nil discards. Never an address, an SDP or a user.
@@ -32,6 +34,15 @@ type Config struct {
 	// Metrics registers the parley_sfu_ metrics; nil keeps them private.
 	Metrics prometheus.Registerer
 }
+
+// Offload says how packets leave.
+type Offload uint8
+
+// Ways to leave. Where the system can't segment, both are alike.
+const (
+	OffloadOn  Offload = iota // by segmentation offload: a frame's packets to one subscriber by one system call
+	OffloadOff                // each packet by itself, for comparison
+)
 
 func (c Config) withDefaults() Config {
 	if !c.UDP.IsValid() {

@@ -30,10 +30,11 @@ const (
 // slot is one media section towards one subscriber. It is a webrtc.TrackLocal, which Pion binds once the section is
 // negotiated. Its stream of numbers goes on whatever track it follows.
 type slot struct {
-	key   slotKey
-	kind  media.Kind
-	owner *Peer // the subscriber
-	bound atomic.Pointer[binding]
+	key    slotKey
+	kind   media.Kind
+	owner  *Peer   // the subscriber
+	outlet *outlet // of the connection; nil without one
+	bound  atomic.Pointer[binding]
 
 	// Owned by the room's goroutine.
 	transceiver *webrtc.RTPTransceiver
@@ -160,37 +161,64 @@ func (s *slot) unfollow(t *track) {
 	}
 }
 
-// forward sends a packet of t to the subscriber; false when it was not for it. key says that the packet can be played
-// without what came before.
-func (s *slot) forward(t *track, p *rtpcache.Packet, key bool, at time.Time) bool {
+// forward sends the packets of a frame of t to the subscriber and says how many of them were for it.
+func (s *slot) forward(t *track, f *frame) int {
 	b := s.bound.Load()
 	if b == nil {
-		return false
+		return 0
 	}
+	sent := s.write(t, f, b)
+	if sent > 0 {
+		s.outlet.flush()
+	}
+	return sent
+}
+
+func (s *slot) write(t *track, f *frame, b *binding) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.source != t {
-		return false
+	format, ok := b.formats[t.mime]
+	if !ok || s.source != t {
+		return 0
 	}
-	f, ok := b.formats[t.mime]
-	if !ok || (!s.open && !key) {
-		return false
+	// A packet that is sent again without RTX is encrypted with the same nonce once more, so it must be the same to
+	// the byte, and the cache knows of no padding.
+	pads := format.rtx != 0 && b.rtx != 0 && s.outlet.segments()
+	sent := 0
+	for i := range f.count {
+		p := &f.packets[i]
+		if !s.open && !f.keys[i] {
+			continue
+		}
+		if !s.open {
+			s.begin(t, p, f.at)
+		}
+		seq, ts, ok := s.numbers.Out(p.Seq, p.Timestamp)
+		if !ok {
+			continue
+		}
+		s.fill(b, p, seq, ts, format.pt, b.ssrc)
+		if pads {
+			s.pad(f.padding(i))
+		}
+		if _, err := b.writer.WriteRTP(&s.header, p.Payload); err != nil {
+			continue
+		}
+		sent++
+		s.octets += uint32(len(p.Payload)) //nolint:gosec // at most an MTU
 	}
-	if !s.open {
-		s.begin(t, p, at)
+	if sent > 0 {
+		s.last = f.at
+		s.packets += uint32(sent) //nolint:gosec // at most a frame
 	}
-	seq, ts, ok := s.numbers.Out(p.Seq, p.Timestamp)
-	if !ok {
-		return false
+	return sent
+}
+
+// pad makes the packet longer by RTP padding (RFC 3550, 5.1).
+func (s *slot) pad(n uint8) {
+	if n > 0 {
+		s.header.Padding, s.header.PaddingSize = true, n
 	}
-	s.last = at
-	s.fill(b, p, seq, ts, f.pt, b.ssrc)
-	if _, err := b.writer.WriteRTP(&s.header, p.Payload); err != nil {
-		return false
-	}
-	s.packets++
-	s.octets += uint32(len(p.Payload)) //nolint:gosec // at most an MTU
-	return true
 }
 
 // begin starts a run of numbers at p.
@@ -223,6 +251,7 @@ func (s *slot) resend(seqs []uint16, now time.Time) int {
 	if b == nil {
 		return 0
 	}
+	defer s.outlet.flush()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sent := 0

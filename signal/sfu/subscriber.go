@@ -74,6 +74,7 @@ func (p *Peer) unsubscribe(t *track) {
 
 // open gives a slot a media section: one that is free, or a new one.
 func (s *subscriber) open(sl *slot) error {
+	sl.outlet = s.outlet
 	free := s.freeSection(sl.Kind())
 	if free == nil {
 		tr, err := s.pc.AddTransceiverFromTrack(sl,

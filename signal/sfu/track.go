@@ -13,6 +13,7 @@ import (
 	"parley/signal/media"
 	"parley/signal/sfu/rtpcache"
 	"parley/signal/sfu/seqmap"
+	"parley/signal/sfu/udp"
 )
 
 // How many packets are kept to answer NACKs: two seconds of a good picture, five of sound.
@@ -34,7 +35,7 @@ type track struct {
 	peer    *Peer
 	sink    media.Sink
 	metrics *metrics
-	flush   func()
+	conn    *udp.Conn
 	isKey   func(payload []byte) bool // nil for audio
 	level   uint8                     // id of the audio level extension in the publisher's packets, 0 for none
 
@@ -48,6 +49,7 @@ type track struct {
 	ended  bool
 	window seqmap.Window
 	packet rtp.Packet // of the call under way
+	frame  frame      // what is held back
 	repair repair
 	heard  reception
 	count  uint
@@ -61,7 +63,7 @@ type clock struct {
 }
 
 func newTrack(p *Peer, info media.Track) *track {
-	t := &track{info: info, mime: strings.ToLower(info.Codec.MIME), peer: p, sink: p.cfg.Sink, metrics: p.room.metrics, flush: p.room.worker.conn.Flush,
+	t := &track{info: info, mime: strings.ToLower(info.Codec.MIME), peer: p, sink: p.cfg.Sink, metrics: p.room.metrics, conn: p.room.worker.conn,
 		isKey: keyFrameOf(info.Codec.MIME)}
 	size := audioCache
 	if info.Kind == media.Video {
@@ -99,6 +101,7 @@ func (t *track) end() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
+	t.release()
 	t.abandon(t.repair.all(), now)
 	t.tellLocked(media.TrackEnded{At: now, Track: t.info.ID})
 	t.ended = true
@@ -175,40 +178,6 @@ func (t *track) store(p *rtp.Packet, at time.Time) bool {
 	}
 	t.sink.Packet(media.Packet{Track: t.info.ID, Arrival: at, RTP: p})
 	return true
-}
-
-// forward keeps the packet for NACKs and sends it to every subscriber.
-func (t *track) forward(ext uint64, at time.Time) {
-	p := &t.packet
-	out := rtpcache.Packet{Seq: ext, Timestamp: p.Timestamp, Marker: p.Marker, Payload: p.Payload}
-	if len(p.Payload) == 0 {
-		out.Padding = p.Header.PaddingSize
-	}
-	if level := p.GetExtension(t.level); t.level != 0 && len(level) > 0 {
-		out.Level = level[0]
-	}
-	t.cache.Put(out)
-	slots := *t.slots.Load()
-	key := t.isKey == nil || t.isKey(p.Payload)
-	sent := 0
-	for _, s := range slots {
-		if s.forward(t, &out, key, at) {
-			sent++
-		}
-	}
-	t.flush()
-	t.counted(sent, len(p.Payload), at)
-}
-
-func (t *track) counted(sent, bytes int, at time.Time) {
-	if sent == 0 {
-		return
-	}
-	t.metrics.packets.Add(float64(sent))
-	t.metrics.bytes.Add(float64(sent * bytes))
-	if t.count++; t.count%delaySample == 0 {
-		t.metrics.delay.Observe(time.Since(at).Seconds())
-	}
 }
 
 // report takes a sender report of the publisher and passes its clock on to the subscribers.

@@ -1,7 +1,9 @@
 package sfu
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 
@@ -31,7 +33,11 @@ func openWorker(cfg Config, m *metrics, index int) (*worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bind UDP socket: %w", err)
 	}
-	conn := udp.New(socket, udp.Config{Dropped: m.dropped})
+	conn := udp.New(socket, udp.Config{Plain: cfg.Offload == OffloadOff, Dropped: m.dropped, Sent: m.sent,
+		FellBack: func(err error) {
+			m.fellBack.Inc()
+			cfg.Log.WarnContext(context.Background(), "segmentation offload is given up", slog.Any("err", err))
+		}})
 	inner := ice.NewUDPMuxDefault(ice.UDPMuxParams{
 		UDPConn:           conn,
 		Net:               cfg.Net,

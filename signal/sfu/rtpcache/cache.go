@@ -27,23 +27,25 @@ func New(size int) *Cache {
 	return &Cache{slots: make([]Packet, size), full: make([]bool, size)}
 }
 
-// Put stores a copy of p in place of the packet that is size numbers older. A packet older than what stands in its
-// place is not stored.
-func (c *Cache) Put(p Packet) {
+// Put stores a copy of p in place of the packet that is size numbers older, and returns it: its payload is the cache's
+// and holds until a Put of another packet in its place. A packet older than what stands in its place, or too long, is
+// not stored but returned as it is, with false.
+func (c *Cache) Put(p Packet) (Packet, bool) {
 	if len(p.Payload) > MaxPayload {
-		return
+		return p, false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	i := p.Seq % uint64(len(c.slots))
 	s := &c.slots[i]
 	if c.full[i] && s.Seq > p.Seq {
-		return
+		return p, false
 	}
 	kept := append(s.Payload[:0], p.Payload...)
 	*s = p
 	s.Payload = kept
 	c.full[i] = true
+	return *s, true
 }
 
 // Get copies the packet with the extended number seq; its payload is appended to buf, which the caller owns.

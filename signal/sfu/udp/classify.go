@@ -44,3 +44,8 @@ func classifySTUN(b []byte) Kind {
 	}
 	return STUN
 }
+
+// IsRTP tells RTP from everything else, RTCP included (RFC 5761, section 4).
+func IsRTP(b []byte) bool {
+	return Classify(b) == RTP && (b[1]&0x7f < 64 || b[1]&0x7f > 95)
+}

@@ -5,9 +5,17 @@
 // counts it: a flood of garbage costs its sender's datagrams a look at 20 bytes each and nobody else anything. It
 // never gives up on a passing error of the socket.
 //
-// Writing sends each datagram at once. Whoever writes a frame to one destination calls [Conn.Flush] after it: that is
-// the moment up to which a segmenting socket (UDP_SEGMENT) may hold datagrams of one length for one destination back,
-// to send them by one system call. Callers keep to it already, so that segmentation changes nothing but this package.
+// Writing gathers RTP, where the system can cut one buffer into datagrams itself (UDP_SEGMENT, Linux):
+//
+//	WriteToAddrPort(a, 954) ┐
+//	WriteToAddrPort(a, 954) ├ one lane ── Lane.Flush ──▶ sendmsg(a, 3,062 bytes, UDP_SEGMENT 954)
+//	WriteToAddrPort(a, 954) │
+//	WriteToAddrPort(a, 200) ┘ a shorter one may be the last
+//
+// So whoever writes RTP calls [Lane.Flush] (or [Conn.Flush], for all lanes) after it: until then it may not have been
+// sent. STUN, DTLS and RTCP are never held back, nor do they overtake what was written to the same destination before.
+// A socket whose system, device or route refuses segments sends each datagram at once, for good, as do other systems
+// and virtual networks.
 //
 // It is not a mux: which peer a datagram belongs to is decided by ice.UDPMuxDefault.
 package udp

@@ -69,9 +69,14 @@ func FuzzClassify(f *testing.F) {
 	})
 }
 
-func listen(t *testing.T, cfg Config) *Conn {
+func listen(t testing.TB, cfg Config) *Conn {
 	t.Helper()
-	socket, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
+	return listenAt(t, "udp4", "127.0.0.1:0", cfg)
+}
+
+func listenAt(t testing.TB, network, at string, cfg Config) *Conn {
+	t.Helper()
+	socket, err := net.ListenUDP(network, net.UDPAddrFromAddrPort(netip.MustParseAddrPort(at)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,6 +111,7 @@ func TestConnServesCallersOfNetAddrAlike(t *testing.T) {
 	if _, err := sender.WriteTo(first(0x80, 20), c.LocalAddr()); err != nil {
 		t.Fatal(err)
 	}
+	sender.Flush()
 	n, from, err := c.ReadFrom(make([]byte, 1500))
 	if err != nil || n != 20 || from.String() != sender.LocalAddr().String() {
 		t.Errorf("read %d from %v, %v", n, from, err)
@@ -160,6 +166,7 @@ func TestConnReadsAndWritesWithoutAllocating(t *testing.T) {
 		if _, err := sender.WriteToAddrPort(out, to); err != nil {
 			t.Fatal(err)
 		}
+		sender.Flush()
 		if _, _, err := c.ReadFromAddrPort(buf); err != nil {
 			t.Fatal(err)
 		}
