@@ -132,7 +132,7 @@ func explain(err error) error {
 	}
 	var refused *api.ResponseError
 	if !errors.As(err, &refused) {
-		return fmt.Errorf("the KMS does not answer (%w): start it, or look at its address, its certificate and --trust", reason(err))
+		return fmt.Errorf("the KMS does not answer (%s): start it, or look at its address, its certificate and --trust", keys.Reason(err))
 	}
 	switch {
 	case refused.StatusCode == http.StatusForbidden:
