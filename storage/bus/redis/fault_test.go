@@ -41,9 +41,10 @@ func TestARedisThatWasKilledIsFilledAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the receiver is told to compare with the log", func() bool { return n2.synced() > had })
-	if got := registeredUsers(t, server.Addr); got != 1202 {
-		t.Errorf("%d users are registered when the receiver is told, want 1202", got)
+	if got := registeredUsers(t, server.Addr); got < 1200 {
+		t.Errorf("%d users are registered when their node's receiver is told, want 1200", got)
 	}
+	eventually(t, "the other node's users are, too", func() bool { return registeredUsers(t, server.Addr) == 1202 })
 	n1.reach(n2, "user-0", "after")
 	n2.reach(n1, "late", "to who came meanwhile")
 	if n1.metric("parley_bus_rebuilds_total") < 1 || n2.metric("parley_bus_probe_age_seconds") > 10 {
