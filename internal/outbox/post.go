@@ -116,7 +116,7 @@ func why(err error) string {
 		return reasonTimeout
 	case errors.As(err, &name):
 		return reasonName
-	case errors.As(err, &alert), errors.As(err, &record), errors.As(err, &cert), errors.As(err, &unknown):
+	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &alert), errors.As(err, &record), errors.As(err, &cert), errors.As(err, &unknown):
 		return reasonTLS
 	}
 	return reasonConnect

@@ -30,6 +30,9 @@ func (Secret) GoString() string { return "[secret]" }
 // LogValue hides the secret.
 func (Secret) LogValue() slog.Value { return slog.StringValue("[secret]") }
 
+// MarshalText hides the secret.
+func (Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
+
 // ParseSecrets reads one secret, or two with a comma between them while they are exchanged: both sign.
 func ParseSecrets(s string) ([]Secret, error) {
 	var secrets []Secret

@@ -1,0 +1,488 @@
+package outbox_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"parley/internal/outbox"
+	"parley/internal/outbox/outboxtest"
+)
+
+const (
+	secret    = "0123456789abcdef0123456789abcdef"
+	oldSecret = "fedcba9876543210fedcba9876543210"
+)
+
+// target is the other side, without a network: what it was sent, in order, and how it answers.
+type target struct {
+	answer func(ctx context.Context, try int) (status int, header http.Header, err error)
+
+	mu     sync.Mutex
+	bodies []string
+	header []http.Header
+	busy   int
+	most   int
+}
+
+func (s *target) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.bodies, s.header = append(s.bodies, string(body)), append(s.header, r.Header)
+	s.busy++
+	s.most = max(s.most, s.busy)
+	try := len(s.bodies)
+	s.mu.Unlock()
+	defer func() { s.mu.Lock(); s.busy--; s.mu.Unlock() }()
+	status, header, err := http.StatusNoContent, http.Header{}, error(nil)
+	if s.answer != nil {
+		status, header, err = s.answer(r.Context(), try)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader("")), Request: r}, nil
+}
+
+func (s *target) got() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.bodies...)
+}
+
+// fails answers the first n tries with the status, then with 204.
+func fails(n, status int) func(context.Context, int) (int, http.Header, error) {
+	return func(_ context.Context, try int) (int, http.Header, error) {
+		if try <= n {
+			return status, nil, nil
+		}
+		return http.StatusNoContent, nil, nil
+	}
+}
+
+// hangs answers nothing until it is given up.
+func hangs(ctx context.Context, _ int) (int, http.Header, error) {
+	<-ctx.Done()
+	return 0, nil, ctx.Err()
+}
+
+// journal is a log that a test reads while it is written.
+type journal struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.b.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.b.String()
+}
+
+// node is a running outbox.
+type node struct {
+	*outbox.Outbox
+	metrics *prometheus.Registry
+	log     *journal
+	stop    func()
+}
+
+func start(t *testing.T, store outbox.Store, to http.RoundTripper, c outbox.Config) *node {
+	t.Helper()
+	n := &node{metrics: prometheus.NewPedanticRegistry(), log: &journal{}}
+	c.Store, c.Metrics, c.Log = store, n.metrics, slog.New(slog.NewJSONHandler(n.log, nil))
+	if c.Target.URL == "" {
+		c.Target = outbox.Target{URL: "https://hooks.example.com/sekret-path", Secrets: []outbox.Secret{secret}}
+	}
+	var err error
+	if n.Outbox, err = outbox.New(c); err != nil {
+		t.Fatal(err)
+	}
+	if to != nil {
+		n.Through(to)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- n.Run(ctx) }()
+	n.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+	t.Cleanup(n.stop)
+	return n
+}
+
+// pass lets a time go by in the bubble, and all that happens then.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// metric is the sum over the metric's labels.
+func (n *node) metric(t *testing.T, name string) float64 {
+	t.Helper()
+	families, err := n.metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0.0
+	for _, f := range families {
+		if f.GetName() == name {
+			for _, m := range f.GetMetric() {
+				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			}
+		}
+	}
+	return sum
+}
+
+func put(t *testing.T, s outbox.Store, n int) []outbox.Event {
+	t.Helper()
+	var events []outbox.Event
+	for i := range n {
+		events = append(events, outboxtest.Event(t, uint64(i+1)))
+	}
+	if err := s.Append(t.Context(), events...); err != nil {
+		t.Fatal(err)
+	}
+	return events
+}
+
+func waiting(t *testing.T, s outbox.Store, pending, dead int) {
+	t.Helper()
+	b, err := s.Backlog(t.Context())
+	if err != nil || b.Pending != pending || b.Dead != dead {
+		t.Errorf("backlog %+v, %v; want %d pending, %d dead", b, err, pending, dead)
+	}
+}
+
+func TestAnEventIsDeliveredAndForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, to := &outboxtest.Memory{}, &target{}
+		n := start(t, s, to, outbox.Config{})
+		e := put(t, s, 1)[0]
+		n.Wake()
+		synctest.Wait()
+		want, err := e.Body()
+		if got := to.got(); err != nil || len(got) != 1 || got[0] != string(want) {
+			t.Fatalf("sent %q, want %q, %v", got, want, err)
+		}
+		if h := to.header[0]; h.Get("Content-Type") != "application/json" || h.Get(outbox.SignatureHeader) == "" {
+			t.Errorf("header %v", h)
+		}
+		waiting(t, s, 0, 0)
+		pass(time.Hour)
+		if got := to.got(); len(got) != 1 {
+			t.Errorf("sent %d times", len(got))
+		}
+		if n.metric(t, "parley_outbox_delivered_total") != 1 || n.metric(t, "parley_outbox_failed_total") != 0 {
+			t.Error("the delivery was not counted")
+		}
+	})
+}
+
+func TestWhatNobodyWokeForIsFoundByThePoll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, to := &outboxtest.Memory{}, &target{}
+		start(t, s, to, outbox.Config{Poll: time.Second})
+		synctest.Wait()
+		put(t, s, 1)
+		pass(time.Second)
+		if len(to.got()) != 1 {
+			t.Error("not sent after a second")
+		}
+	})
+}
+
+func TestAFailedEventIsTriedAgainWithTheSameBodyAndANewSignature(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, to := &outboxtest.Memory{}, &target{answer: fails(6, http.StatusInternalServerError)}
+		n := start(t, s, to, outbox.Config{})
+		put(t, s, 1)
+		pass(time.Hour)
+		got := to.got()
+		if len(got) != 7 {
+			t.Fatalf("%d tries, want 7", len(got))
+		}
+		stamps := map[string]bool{}
+		for i, body := range got {
+			if body != got[0] {
+				t.Errorf("try %d says %q, the first %q", i+1, body, got[0])
+			}
+			stamps[to.header[i].Get(outbox.SignatureHeader)] = true
+		}
+		if len(stamps) < 3 {
+			t.Error("tries minutes apart have one signature: it can't be told when it was made")
+		}
+		waiting(t, s, 0, 0)
+		if n.metric(t, "parley_outbox_failed_total") != 6 || n.metric(t, "parley_outbox_delivered_total") != 1 {
+			t.Error("the tries were not counted")
+		}
+	})
+}
+
+func TestTheTargetMayAskForAWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var second time.Duration
+		to := &target{answer: func(_ context.Context, try int) (int, http.Header, error) {
+			if try == 1 {
+				return http.StatusTooManyRequests, http.Header{"Retry-After": {"600"}}, nil
+			}
+			second = time.Since(began)
+			return 200, nil, nil
+		}}
+		s := &outboxtest.Memory{}
+		put(t, s, 1)
+		start(t, s, to, outbox.Config{})
+		pass(time.Hour)
+		if second < 10*time.Minute || second > 11*time.Minute {
+			t.Errorf("tried again after %v, want 10 minutes", second)
+		}
+	})
+}
+
+func TestAnEventThatFailsTooOftenIsADeadLetterUntilItIsReplayed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, to := &outboxtest.Memory{}, &target{answer: fails(outbox.Attempts, http.StatusBadGateway)}
+		n := start(t, s, to, outbox.Config{Poll: time.Minute})
+		e := put(t, s, 1)[0]
+		pass(outbox.Attempts * outbox.Longest)
+		waiting(t, s, 0, 1)
+		letters, err := s.Dead(t.Context(), "", 10)
+		if err != nil || len(letters) != 1 || letters[0].Event != e || letters[0].Attempts != outbox.Attempts || letters[0].Reason != "status 5xx" {
+			t.Fatalf("dead letters %+v, %v", letters, err)
+		}
+		if len(to.got()) != outbox.Attempts || n.metric(t, "parley_outbox_dead_total") != 1 {
+			t.Errorf("%d tries, want %d, and one death counted", len(to.got()), outbox.Attempts)
+		}
+		if ok, err := s.Replay(t.Context(), e.ID); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		pass(2 * time.Minute)
+		waiting(t, s, 0, 0)
+		if got := to.got(); got[len(got)-1] != got[0] {
+			t.Error("the replay says something else")
+		}
+	})
+}
+
+func TestOldDeadLettersAreDeleted(t *testing.T) { // L1
+	synctest.Test(t, func(t *testing.T) {
+		s, to := &outboxtest.Memory{}, &target{answer: fails(1, http.StatusBadRequest)}
+		start(t, s, to, outbox.Config{Attempts: 1, Poll: time.Hour})
+		put(t, s, 1)
+		pass(29 * 24 * time.Hour)
+		waiting(t, s, 0, 1)
+		pass(2 * 24 * time.Hour)
+		waiting(t, s, 0, 0)
+	})
+}
+
+// The ways in which settling can fail, and what the process does afterwards.
+func TestWhateverHappensBetweenAnswerAndMarkTheEventArrivesWithOneID(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		fault   outboxtest.Fault
+		crash   bool
+		arrives int
+	}{
+		{"fails, goes on", outboxtest.Fails, false, 1},
+		{"fails, crash", outboxtest.Fails, true, 2},
+		{"fails but persisted, goes on", outboxtest.FailsButPersists, false, 1},
+		{"fails but persisted, crash", outboxtest.FailsButPersists, true, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, to := &outboxtest.Memory{}, &target{}
+				s.BreakSettle(c.fault)
+				n := start(t, s, to, outbox.Config{})
+				put(t, s, 1)
+				pass(5 * time.Second)
+				if len(to.got()) != 1 {
+					t.Fatalf("sent %d times while it could not be settled", len(to.got()))
+				}
+				if c.crash {
+					n.stop()
+				}
+				s.BreakSettle(outboxtest.None)
+				if c.crash {
+					start(t, s, to, outbox.Config{})
+				}
+				pass(2 * n.Lease())
+				got := to.got()
+				if len(got) != c.arrives || got[0] != got[len(got)-1] {
+					t.Errorf("arrived %d times, want %d: %q", len(got), c.arrives, got)
+				}
+				waiting(t, s, 0, 0)
+			})
+		})
+	}
+}
+
+func TestWhatAKilledNodeHadClaimedAnotherDelivers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, to := &outboxtest.Memory{}, &target{}
+		put(t, s, 10)
+		probe := start(t, &outboxtest.Memory{}, to, outbox.Config{}) // only to know the lease
+		if claims, err := s.Claim(t.Context(), 7, probe.Lease()); len(claims) != 7 || err != nil {
+			t.Fatal(claims, err)
+		}
+		start(t, s, to, outbox.Config{})
+		pass(time.Second)
+		if len(to.got()) != 3 {
+			t.Errorf("%d arrived while the others were claimed, want 3", len(to.got()))
+		}
+		pass(probe.Lease() + time.Second)
+		if len(to.got()) != 10 {
+			t.Errorf("%d arrived after the lease, want 10", len(to.got()))
+		}
+		waiting(t, s, 0, 0)
+	})
+}
+
+func TestSeveralNodesShareTheWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const events = 500
+		s := &outboxtest.Memory{}
+		put(t, s, events)
+		slow := func(ctx context.Context, _ int) (int, http.Header, error) {
+			time.Sleep(50 * time.Millisecond)
+			return 200, nil, nil
+		}
+		one, two := &target{answer: slow}, &target{answer: slow}
+		start(t, s, one, outbox.Config{})
+		start(t, s, two, outbox.Config{})
+		pass(time.Minute)
+		seen := map[string]bool{}
+		for _, body := range append(one.got(), two.got()...) {
+			seen[body] = true
+		}
+		if a, b := len(one.got()), len(two.got()); a+b != events || len(seen) != events || a < events/4 || b < events/4 {
+			t.Errorf("%d and %d sent, %d different; want %d between them", a, b, len(seen), events)
+		}
+	})
+}
+
+func TestADeadTargetHoldsNothingInMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const events, concurrency = 2000, 4
+		s, to := &outboxtest.Memory{}, &target{answer: hangs}
+		n := start(t, s, to, outbox.Config{Concurrency: concurrency})
+		put(t, s, events)
+		pass(10 * time.Minute)
+		n.stop()
+		if most := s.MostHeld(); most == 0 || most > 2*concurrency {
+			t.Errorf("up to %d events were held, want at most %d", most, 2*concurrency)
+		}
+		if to.most != concurrency {
+			t.Errorf("up to %d tries at once, want %d", to.most, concurrency)
+		}
+		if lines := strings.Count(n.log.String(), "\n"); lines > 12 {
+			t.Errorf("%d lines of log in ten minutes", lines)
+		}
+		if got := n.metric(t, "parley_outbox_pending"); got != events {
+			t.Errorf("%v pending shown, want %d", got, events)
+		}
+		if got := n.metric(t, "parley_outbox_oldest_age_seconds"); got < 580 || got > 600 {
+			t.Errorf("the oldest shown is %v s old", got)
+		}
+	})
+}
+
+func TestATryEndsAtItsDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, to := &outboxtest.Memory{}, &target{answer: hangs}
+		n := start(t, s, to, outbox.Config{Timeout: 2 * time.Second})
+		put(t, s, 1)
+		n.Wake()
+		pass(2*time.Second + time.Millisecond)
+		if n.metric(t, "parley_outbox_failed_total") != 1 || !strings.Contains(n.log.String(), `"reason":"timeout"`) {
+			t.Errorf("no time-out after two seconds: %s", n.log)
+		}
+	})
+}
+
+func TestStoppingGivesBackWhatWasNotDelivered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, to := &outboxtest.Memory{}, &target{answer: hangs}
+		n := start(t, s, to, outbox.Config{Concurrency: 2})
+		put(t, s, 10)
+		pass(time.Second)
+		began := time.Now()
+		n.stop()
+		if took := time.Since(began); took > 4*time.Second {
+			t.Errorf("stopping took %v", took)
+		}
+		claims, err := s.Claim(t.Context(), 100, time.Hour)
+		if err != nil || len(claims) != 10 {
+			t.Fatalf("%d are due at once, %v; want all 10", len(claims), err)
+		}
+		for _, c := range claims {
+			if c.Attempt != 1 {
+				t.Errorf("%v: try %d, want the first", c.Event, c.Attempt)
+			}
+		}
+	})
+}
+
+func TestStoppingLetsATryEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, to := &outboxtest.Memory{}, &target{answer: func(context.Context, int) (int, http.Header, error) {
+			time.Sleep(2 * time.Second)
+			return 200, nil, nil
+		}}
+		n := start(t, s, to, outbox.Config{})
+		put(t, s, 1)
+		pass(time.Second)
+		n.stop()
+		waiting(t, s, 0, 0)
+	})
+}
+
+// broken is a store whose claims fail.
+type broken struct{ *outboxtest.Memory }
+
+func (broken) Claim(context.Context, int, time.Duration) ([]outbox.Claim, error) {
+	return nil, errors.New("no database")
+}
+
+func TestAStoreThatIsAwayIsAskedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, broken{&outboxtest.Memory{}}, &target{}, outbox.Config{Poll: time.Second})
+		pass(10*time.Second + time.Millisecond)
+		if tries := strings.Count(n.log.String(), "claim events: no database"); tries < 9 || tries > 12 {
+			t.Errorf("asked %d times in ten seconds", tries)
+		}
+	})
+}
+
+func TestItRunsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, &outboxtest.Memory{}, &target{}, outbox.Config{})
+		synctest.Wait()
+		if err := n.Run(t.Context()); err == nil {
+			t.Error("it ran twice")
+		}
+	})
+}
