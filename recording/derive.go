@@ -11,6 +11,7 @@ import (
 	"parley/internal/identity"
 	"parley/internal/policy"
 	"parley/storage/keys"
+	"parley/storage/object"
 )
 
 // Media is one participant's journal, for a muxer to read as often as it needs to.
@@ -51,7 +52,7 @@ func (r *Recorder) Derive(ctx context.Context, id ID, u identity.UserID) (*Deriv
 		return nil, fmt.Errorf("derive: %w", policy.ErrNotFound)
 	}
 	f, err := r.derived.get(string(id)+"/"+string(p.ID), func() (*spool, error) {
-		return r.derive(context.WithoutCancel(ctx), id, p.ID, d)
+		return r.derive(context.WithoutCancel(ctx), row, p.ID, d)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("derive: %w", err)
@@ -59,8 +60,8 @@ func (r *Recorder) Derive(ctx context.Context, id ID, u identity.UserID) (*Deriv
 	return f, nil
 }
 
-func (r *Recorder) derive(ctx context.Context, id ID, p ParticipantID, d details) (*spool, error) {
-	k, err := r.cfg.Vault.Open(ctx, journalKey(id, p))
+func (r *Recorder) derive(ctx context.Context, row Row, p ParticipantID, d details) (*spool, error) {
+	k, err := r.cfg.Vault.Open(ctx, journalKey(row.ID, p))
 	if erased(err) {
 		return nil, policy.ErrNotFound
 	}
@@ -71,7 +72,7 @@ func (r *Recorder) derive(ctx context.Context, id ID, p ParticipantID, d details
 	if err != nil {
 		return nil, err
 	}
-	m := &stored{r: r, id: id, p: p, d: d, key: k}
+	m := &stored{r: r, row: row, p: p, d: d, key: k}
 	if err = r.cfg.Mux(ctx, m, s); err == nil {
 		err = s.finish()
 	}
@@ -97,7 +98,7 @@ func (r *Recorder) load(ctx context.Context, id ID) (Row, details, error) {
 // stored is a journal of a sealed recording, wherever it is now.
 type stored struct {
 	r   *Recorder
-	id  ID
+	row Row
 	p   ParticipantID
 	d   details
 	key keys.Key
@@ -105,12 +106,12 @@ type stored struct {
 
 // Records implements Media.
 func (s *stored) Records(ctx context.Context, f func(Record) error) error {
-	in, err := s.r.openFile(ctx, s.id, s.d, journalFile(s.p))
+	in, err := s.r.openFile(ctx, s.row, s.d, journalFile(s.p))
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	jr, err := NewJournalReader(in, s.key, s.id, s.p)
+	jr, err := NewJournalReader(in, s.key, s.row.ID, s.p)
 	if err != nil {
 		return err
 	}
@@ -128,19 +129,62 @@ func (s *stored) Records(ctx context.Context, f func(Record) error) error {
 	}
 }
 
-// openFile opens a file of a sealed recording: here, or in the bucket once it is stored.
-func (r *Recorder) openFile(ctx context.Context, id ID, d details, name string) (io.ReadCloser, error) {
-	f, err := os.Open(filepath.Join(r.folder(id), name))
-	if err == nil {
-		return f, nil
+// openFile opens a file of a sealed recording: here if it is this node's, or in the bucket once it is stored. Until
+// then it is policy.ErrUnavailable elsewhere.
+func (r *Recorder) openFile(ctx context.Context, row Row, d details, name string) (io.ReadCloser, error) {
+	if row.Node == r.cfg.Node {
+		f, err := os.Open(filepath.Join(r.folder(row.ID), name))
+		if err == nil {
+			return f, nil
+		}
+		if !errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("open recording: %w", err)
+		}
 	}
-	o, ok := d.object(name)
-	if !ok || !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("open recording: %w", err)
+	list := d.objects(name)
+	if len(list) == 0 {
+		return nil, fmt.Errorf("open recording: %w", policy.ErrUnavailable)
 	}
-	in, err := r.cfg.Bucket.Get(ctx, o.Key, 0, -1)
-	if err != nil {
+	in := &inOrder{ctx: ctx, bucket: r.cfg.Bucket, rest: list}
+	if err := in.next(); err != nil {
 		return nil, fmt.Errorf("open recording: %w", err)
 	}
 	return in, nil
 }
+
+// inOrder reads objects one after the other.
+type inOrder struct {
+	ctx    context.Context
+	bucket object.Bucket
+	rest   []storedObject
+	open   io.ReadCloser
+}
+
+// next goes on with the next object.
+func (i *inOrder) next() error {
+	in, err := i.bucket.Get(i.ctx, i.rest[0].Key, 0, -1)
+	if err != nil {
+		return err
+	}
+	i.open, i.rest = in, i.rest[1:]
+	return nil
+}
+
+// Read implements io.Reader.
+func (i *inOrder) Read(p []byte) (int, error) {
+	for {
+		n, err := i.open.Read(p)
+		if !errors.Is(err, io.EOF) || len(i.rest) == 0 {
+			return n, err
+		}
+		if n > 0 {
+			return n, nil
+		}
+		if err := errors.Join(i.open.Close(), i.next()); err != nil {
+			return 0, fmt.Errorf("open next object: %w", err)
+		}
+	}
+}
+
+// Close implements io.Closer.
+func (i *inOrder) Close() error { return i.open.Close() }

@@ -40,11 +40,12 @@ type details struct {
 	Objects []storedObject `json:"objects,omitempty"`
 }
 
-// storedObject says under which random key the bucket has a file; set before the upload begins, so that a repeated
-// upload meets its own.
+// storedObject says under which random key the bucket has a file, or the run of its bytes from Offset on; set before the
+// upload begins, so that a repeated upload meets its own.
 type storedObject struct {
 	File   string     `json:"file"`
 	Key    object.Key `json:"key"`
+	Offset int64      `json:"offset,omitempty"`
 	Size   int64      `json:"size"`
 	SHA256 chain.Hash `json:"sha256"`
 }
@@ -59,13 +60,15 @@ func (d *startDetails) person(u identity.UserID) (person, bool) {
 	return person{}, false
 }
 
-func (d *details) object(file string) (storedObject, bool) {
+// objects are those of a file, in the order of its bytes.
+func (d *details) objects(file string) []storedObject {
+	var list []storedObject
 	for _, o := range d.Objects {
 		if o.File == file {
-			return o, true
+			list = append(list, o)
 		}
 	}
-	return storedObject{}, false
+	return list
 }
 
 // The row's sealed field is bound to a place of its own.
@@ -110,7 +113,8 @@ type Info struct {
 	Ended        time.Time     // zero while it runs
 	Duration     time.Duration // from Started to Ended
 	Head         wire.ReceiptHead
-	Stored       bool // the bucket has it
+	Stored       bool   // the bucket has it
+	Why          string // what was given to Stop, or why it failed
 	Participants []Side
 }
 
@@ -156,7 +160,7 @@ func (r *Recorder) Info(ctx context.Context, id ID) (Info, error) {
 
 func info(row Row, d details) Info {
 	i := Info{ID: row.ID, Interview: row.Interview, State: row.State, Started: row.Started, Ended: row.Ended,
-		Stored: row.Stored}
+		Stored: row.Stored, Why: d.Why}
 	if !row.Ended.IsZero() {
 		i.Duration = row.Ended.Sub(row.Started)
 	}

@@ -61,7 +61,7 @@ func (r *Recorder) export(ctx context.Context, id ID, put func(name string, in i
 		return policy.ErrNotFound
 	}
 	for _, name := range bundleFiles(d) {
-		in, err := r.openFile(ctx, id, d, name)
+		in, err := r.openFile(ctx, row, d, name)
 		if err != nil {
 			return err
 		}

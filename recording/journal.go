@@ -209,6 +209,13 @@ func (j *journal) sync() error {
 	return nil
 }
 
+// durable is how far the file is on disk for good; it ends in a whole block there.
+func (j *journal) durable() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.synced
+}
+
 // take hands over the closed segments that are durable, and the summary up to their end.
 func (j *journal) take() (segments []Segment, state Summary) {
 	j.mu.Lock()

@@ -106,6 +106,13 @@ func (l *ledger) state() (uint64, chain.Hash) {
 	return l.next, l.head
 }
 
+// durable is how far the file is on disk for good.
+func (l *ledger) durable() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.off
+}
+
 func (l *ledger) close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"parley/internal/identity"
@@ -35,12 +36,22 @@ type Recording struct {
 	writers []*writer
 	gaps    map[ParticipantID]int // how many of each writer's gaps the manifest has
 
-	mu      sync.Mutex // guards meta.People
-	quit    chan struct{}
+	began  atomic.Bool // its files are there
+	fenced atomic.Bool // it is another node's
+
+	mu      sync.Mutex      // guards meta.People
+	quit    context.Context // ends when it is to stop
+	halt    context.CancelFunc
 	wg      sync.WaitGroup
 	stopped sync.Once
 	head    wire.ReceiptHead
 	err     error
+}
+
+func newRecording(r *Recorder, s Spec) *Recording {
+	rec := &Recording{r: r, id: NewID(), spec: s, start: r.cfg.Now()}
+	rec.quit, rec.halt = context.WithCancel(context.Background())
+	return rec
 }
 
 // ID names the recording.
@@ -77,8 +88,8 @@ func (rec *Recording) describe(ctx context.Context) (err error) {
 	if rec.key, err = rec.r.cfg.Vault.Create(ctx, manifestKey(rec.id)); err != nil {
 		return fmt.Errorf("make recording key: %w", err)
 	}
-	rec.row = Row{ID: rec.id, Interview: rec.spec.Interview, Node: rec.r.cfg.Node, State: StateRecording,
-		Started: rec.start.UTC()}
+	rec.row = Row{ID: rec.id, Interview: rec.spec.Interview, Node: rec.r.cfg.Node, Epoch: 1,
+		State: StateRecording, Started: rec.start.UTC()}
 	rec.meta.startDetails = startDetails{Interview: rec.spec.Interview, Started: rec.start.UTC()}
 	for i, p := range rec.spec.Participants {
 		rec.meta.People = append(rec.meta.People, person{ID: participant(i), User: p.User, Consent: p.Consent})
@@ -195,6 +206,7 @@ func (rec *Recording) asker(u identity.UserID) func(media.TrackID) {
 
 // abort takes back a recording that could not begin. What can't be taken back, Recover marks failed.
 func (rec *Recording) abort(ctx context.Context) {
+	rec.halt()
 	for _, w := range rec.writers {
 		w.j.f.Close()
 	}
@@ -211,9 +223,10 @@ func (rec *Recording) abort(ctx context.Context) {
 // run starts the writers and the committer; Stop waits for them.
 func (rec *Recording) run() {
 	for _, w := range rec.writers {
-		rec.wg.Go(func() { w.run(rec.quit) })
+		rec.wg.Go(func() { w.run(rec.quit.Done()) })
 	}
 	rec.wg.Go(rec.commits)
+	rec.began.Store(true)
 }
 
 func (rec *Recording) commits() {
@@ -221,12 +234,15 @@ func (rec *Recording) commits() {
 	defer t.Stop()
 	for {
 		select {
-		case <-rec.quit:
+		case <-rec.quit.Done():
 			return
 		case <-t.C:
 		}
+		if rec.checkFence(rec.quit) {
+			return
+		}
 		if err := rec.commit(); err != nil {
-			rec.r.cfg.Log.ErrorContext(context.Background(), "manifest can't be written", "recording", rec.id, "err", err)
+			rec.r.cfg.Log.ErrorContext(rec.quit, "manifest can't be written", "recording", rec.id, "err", err)
 			rec.fail(err)
 			return
 		}

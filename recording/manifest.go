@@ -90,9 +90,15 @@ type (
 	// EndBody closes the manifest. Sealed is an [endDetails].
 	EndBody struct {
 		Reason     EndReason    `json:"reason"`
+		Lost       *LostHead    `json:"lost,omitempty"`
 		DurationMS int64        `json:"duration_ms"`
 		Journals   []JournalEnd `json:"journals"`
 		Sealed     []byte       `json:"sealed"`
+	}
+	// LostHead is a head that was signed for more than there is: the node that held the rest is gone.
+	LostHead struct {
+		Head    string `json:"head"`
+		Entries uint64 `json:"entries"`
 	}
 	// JournalEnd is the whole of one journal.
 	JournalEnd struct {
@@ -112,6 +118,7 @@ type EndReason string
 const (
 	Stopped   EndReason = "stopped"
 	Recovered EndReason = "recovered" // closed after a crash, by what was on disk
+	Adopted   EndReason = "adopted"   // closed by another node, by what the lost one had brought to the bucket
 )
 
 // parsed is an entry with where it stands and what it hashes to.

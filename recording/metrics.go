@@ -8,6 +8,9 @@ type metrics struct {
 	sync    prometheus.Histogram
 	dropped prometheus.Counter
 	backlog prometheus.Gauge
+
+	parts, partFailures, adopted              prometheus.Counter
+	backlogParts, backlogBytes, backlogOldest prometheus.Gauge
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -26,6 +29,19 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		backlog: prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_recording_upload_backlog",
 			Help: "Sealed recordings whose upload is not yet confirmed."}),
 	}
-	r.MustRegister(m.active, m.bytes, m.sync, m.dropped, m.backlog)
+	m.parts = prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_recording_parts_total",
+		Help: "Parts of recordings that the bucket took."})
+	m.partFailures = prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_recording_part_failures_total",
+		Help: "Parts whose put failed; each is put again."})
+	m.adopted = prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_recording_adopted_total",
+		Help: "Recordings of dead nodes that this node adopted."})
+	m.backlogParts = prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_recording_backlog_parts",
+		Help: "Parts that it takes to bring what is on this disk only."})
+	m.backlogBytes = prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_recording_backlog_bytes",
+		Help: "Durable bytes of recordings that are on this disk only."})
+	m.backlogOldest = prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_recording_backlog_oldest_seconds",
+		Help: "How long the oldest of these bytes has been on this disk only."})
+	r.MustRegister(m.active, m.bytes, m.sync, m.dropped, m.backlog, m.parts, m.partFailures, m.adopted,
+		m.backlogParts, m.backlogBytes, m.backlogOldest)
 	return m
 }

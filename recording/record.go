@@ -74,8 +74,13 @@ type GapInfo struct {
 	Packets uint64 `json:"packets,omitempty"`
 }
 
-// Storage is the reason of a gap that a full or broken disk made.
-const Storage media.GapReason = "storage"
+// Reasons of gaps that only a recorder knows.
+const (
+	// Storage says that a disk was full or broken.
+	Storage media.GapReason = "storage"
+	// Gone says that the node is gone, and what it had recorded from there on with it.
+	Gone media.GapReason = "node"
+)
 
 var crcTable = crc32.MakeTable(crc32.Castagnoli)
 

@@ -25,7 +25,7 @@ type Config struct {
 	Vault  keys.Vault
 	// Mux makes playable files (mux.WebM); without it Derive refuses.
 	Mux Muxer
-	// Node names this node among those that share the store.
+	// Node names this node among those that share the store; empty is "local".
 	Node string
 	// Build is the software that wrote a recording, for its manifest.
 	Build string
@@ -35,9 +35,23 @@ type Config struct {
 	Patience time.Duration
 	// MinFree is how much room the disk must have for a recording to begin; zero is 256 MiB.
 	MinFree int64
-	Log     *slog.Logger
-	Metrics prometheus.Registerer
-	Now     func() time.Time
+	// UploadEvery is how often what a running recording wrote is brought to the bucket; zero is 3 s. Negative: not
+	// before it is sealed, so that what is lost with this disk is lost.
+	UploadEvery time.Duration
+	// MaxPart bounds the bytes of one part of a running recording; zero is 8 MiB, at least 64 KiB, at most 64 MiB.
+	MaxPart int64
+	// MaxObject bounds the objects of a sealed recording; zero is 64 MiB, and more is not allowed.
+	MaxObject int64
+	// PartsAtOnce bounds the parts under way; zero is 32.
+	PartsAtOnce int
+	// Alive says whether another node lives. Recordings of one that does not are adopted; nil: never.
+	Alive func(ctx context.Context, node string) (bool, error)
+	// AdoptAfter is how long a node must have been dead for that, since this one first saw it; zero is 60 s, so that a node
+	// that is quickly back seals its own, with all that it wrote.
+	AdoptAfter time.Duration
+	Log        *slog.Logger
+	Metrics    prometheus.Registerer
+	Now        func() time.Time
 
 	disk disk // the tests' one fails on demand
 }
@@ -52,6 +66,10 @@ func (c *Config) defaults() {
 	if c.MinFree == 0 {
 		c.MinFree = 256 << 20
 	}
+	c.uploadDefaults()
+	if c.Node == "" {
+		c.Node = "local"
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -63,6 +81,30 @@ func (c *Config) defaults() {
 	}
 }
 
+const (
+	leastPart = 64 << 10
+	mostPart  = 64 << 20
+)
+
+func (c *Config) uploadDefaults() {
+	if c.UploadEvery == 0 {
+		c.UploadEvery = 3 * time.Second
+	}
+	if c.MaxPart == 0 {
+		c.MaxPart = 8 << 20
+	}
+	c.MaxPart = min(max(c.MaxPart, leastPart), mostPart)
+	if c.MaxObject <= 0 || c.MaxObject > mostPart {
+		c.MaxObject = mostPart
+	}
+	if c.PartsAtOnce <= 0 {
+		c.PartsAtOnce = 32
+	}
+	if c.AdoptAfter == 0 {
+		c.AdoptAfter = time.Minute
+	}
+}
+
 // Recorder makes, keeps and shows recordings. Any goroutine may call it. Call Recover before the first Start, and Run
 // for as long as it serves.
 type Recorder struct {
@@ -70,17 +112,22 @@ type Recorder struct {
 	m       *metrics
 	derived *derivedCache
 	wake    chan struct{} // asks Run to look for work
+	slots   chan struct{} // of parts under way
 
-	mu      sync.Mutex
-	live    map[ID]*Recording // from before the first byte until sealing is over
-	closing bool
+	mu        sync.Mutex
+	live      map[ID]*Recording // from before the first byte until sealing is over
+	busy      map[ID]bool       // being uploaded, adopted or tidied
+	shipments map[ID]*shipment
+	tidied    bool // what a kill left half made was removed
+	closing   bool
 }
 
 // New allocates a recorder.
 func New(c Config) *Recorder {
 	c.defaults()
 	return &Recorder{cfg: c, m: newMetrics(c.Metrics), derived: newDerivedCache(c.Now),
-		wake: make(chan struct{}, 1), live: map[ID]*Recording{}}
+		wake: make(chan struct{}, 1), slots: make(chan struct{}, c.PartsAtOnce), live: map[ID]*Recording{},
+		busy: map[ID]bool{}, shipments: map[ID]*shipment{}}
 }
 
 // Spec says what to record.
@@ -134,7 +181,7 @@ func (r *Recorder) Start(ctx context.Context, s Spec) (*Recording, error) {
 	if err := r.checkRoom(len(s.Participants)); err != nil {
 		return nil, fmt.Errorf("start recording: %w", err)
 	}
-	rec := &Recording{r: r, id: NewID(), spec: s, start: r.cfg.Now(), quit: make(chan struct{})}
+	rec := newRecording(r, s)
 	if !r.enter(rec) {
 		return nil, fmt.Errorf("start recording: %w", policy.ErrUnavailable)
 	}

@@ -32,7 +32,7 @@ func (r *Recorder) Recover(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("recover: %w", err)
 	}
-	var errs []error
+	errs := []error{r.tidy(found)}
 	for _, e := range found {
 		if strings.HasPrefix(e.Name(), spoolPrefix) { // a kill between making a spool and taking its name
 			errs = append(errs, os.RemoveAll(filepath.Join(r.cfg.Dir, e.Name())))
@@ -44,7 +44,23 @@ func (r *Recorder) Recover(ctx context.Context) error {
 	return errors.Join(append(errs, r.markLost(ctx))...)
 }
 
-// markLost marks as failed the recordings that should be on this disk and are not: they never began.
+// tidy removes, once, what a kill left half made.
+func (r *Recorder) tidy(found []os.DirEntry) error {
+	r.mu.Lock()
+	tidied := r.tidied
+	r.tidied = true
+	r.mu.Unlock()
+	var errs []error
+	for _, e := range found {
+		if !tidied && (strings.HasPrefix(e.Name(), adoptPrefix) || strings.HasPrefix(e.Name(), partsSpare)) {
+			errs = append(errs, os.RemoveAll(filepath.Join(r.cfg.Dir, e.Name())))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// markLost marks as failed the recordings that should be on this disk and are not, and of which there is no key: they
+// never began. Where there is a key, there may be parts, and Run finds out.
 func (r *Recorder) markLost(ctx context.Context) error {
 	rows, err := r.cfg.Store.Pending(ctx, r.cfg.Node)
 	if err != nil {
@@ -55,8 +71,11 @@ func (r *Recorder) markLost(ctx context.Context) error {
 		if r.running(row.ID) != nil {
 			continue
 		}
-		if _, err := os.Stat(r.folder(row.ID)); errors.Is(err, os.ErrNotExist) && row.State == StateRecording {
-			errs = append(errs, r.markFailed(ctx, row.ID))
+		if r.hasFolder(row.ID) || row.State != StateRecording {
+			continue
+		}
+		if _, err := r.cfg.Vault.Open(ctx, manifestKey(row.ID)); erased(err) {
+			errs = append(errs, r.saveFailed(ctx, row))
 		}
 	}
 	return errors.Join(errs...)
@@ -64,17 +83,41 @@ func (r *Recorder) markLost(ctx context.Context) error {
 
 func (r *Recorder) folder(id ID) string { return filepath.Join(r.cfg.Dir, string(id)) }
 
-// recover seals one folder.
+// recover seals one folder, unless it is another node's by now or was adopted by this one, which is Run's to finish.
 func (r *Recorder) recover(ctx context.Context, id ID) error {
+	start, err := r.folderStart(id)
+	if err != nil {
+		return fmt.Errorf("recover recording %s: %w", id, err)
+	}
 	row, err := r.cfg.Store.Get(ctx, id)
 	switch {
-	case err != nil && !errors.Is(err, policy.ErrNotFound): // it may be sealed, and its files on their way out
+	case errors.Is(err, policy.ErrNotFound):
+	case err != nil: // it may be sealed, and its files on their way out
 		return fmt.Errorf("recover recording %s: %w", id, err)
-	case err == nil && row.Stored:
+	case row.Epoch > start.Epoch:
+		return r.yield(ctx, row, start.Epoch)
+	case row.Stored:
 		return r.removeFolder(id)
-	case err == nil && sealedState(row.State):
+	case row.Node != r.cfg.Node:
+		return r.rename(ctx, row)
+	case sealedState(row.State) || start.Epoch > 1:
 		return nil
 	}
+	return r.finish(ctx, id)
+}
+
+// rename gives a recording whose owner's folder is here the name that this node has.
+func (r *Recorder) rename(ctx context.Context, row Row) error {
+	row.Node = r.cfg.Node
+	if err := r.cfg.Store.Save(ctx, row); err != nil {
+		return fmt.Errorf("take over recording %s: %w", row.ID, err)
+	}
+	r.poke()
+	return nil
+}
+
+// finish seals one folder.
+func (r *Recorder) finish(ctx context.Context, id ID) error {
 	c, f, err := r.reopen(ctx, id)
 	if errors.Is(err, errUnrecorded) || errors.Is(err, errDamaged) || errors.Is(err, keys.ErrDestroyed) {
 		return r.setAside(ctx, id, err)
@@ -86,7 +129,7 @@ func (r *Recorder) recover(ctx context.Context, id ID) error {
 	if err := r.seal(ctx, c); err != nil {
 		return fmt.Errorf("recover recording %s: %w", id, err)
 	}
-	r.cfg.Log.WarnContext(ctx, "recording sealed after a crash", "recording", id, "length", c.length.String())
+	r.cfg.Log.WarnContext(ctx, "recording sealed after a crash", "recording", id, "length", c.length.String(), "end", string(c.reason))
 	return nil
 }
 
@@ -102,13 +145,17 @@ func (r *Recorder) setAside(ctx context.Context, id ID, why error) error {
 }
 
 func (r *Recorder) markFailed(ctx context.Context, id ID) error {
-	row, err := r.cfg.Store.Get(ctx, id)
+	row, err := r.own(ctx, id)
 	if errors.Is(err, policy.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("mark recording failed: %w", err)
 	}
+	return r.saveFailed(ctx, row)
+}
+
+func (r *Recorder) saveFailed(ctx context.Context, row Row) error {
 	row.State = StateFailed
 	if row.Ended.IsZero() {
 		row.Ended = row.Started
@@ -125,7 +172,13 @@ var errUnrecorded = errors.New("recording: nothing was recorded")
 // reopen reads a folder back into what Stop would have had in memory. The caller closes the manifest's file.
 func (r *Recorder) reopen(ctx context.Context, id ID) (*closing, file, error) {
 	c := &closing{dir: r.folder(id), reason: Recovered}
-	var err error
+	start, err := r.folderStart(id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.epoch = start.Epoch; start.Adopted {
+		c.reason = Adopted
+	}
 	if c.key, err = r.cfg.Vault.Open(ctx, manifestKey(id)); err != nil {
 		return nil, nil, fmt.Errorf("open recording key: %w", err)
 	}
@@ -199,12 +252,28 @@ func (r *Recorder) rowOf(ctx context.Context, c *closing, id ID, start startDeta
 	row, err := r.cfg.Store.Get(ctx, id)
 	switch {
 	case errors.Is(err, policy.ErrNotFound):
-		row = Row{ID: id, Interview: start.Interview, Node: r.cfg.Node, State: StateRecording, Started: start.Started}
+		row = Row{ID: id, Interview: start.Interview, State: StateRecording, Started: start.Started}
 	case err != nil:
 		return fmt.Errorf("read row: %w", err)
+	case row.Epoch > c.epoch:
+		return ErrFenced
+	case c.reason == Adopted:
+		if err := r.signedBefore(ctx, c, row); err != nil {
+			return err
+		}
 	}
+	row.Node, row.Epoch = r.cfg.Node, c.epoch
 	c.row, c.meta.startDetails = row, start
 	return nil
+}
+
+// signedBefore finds the head that the owner before signed; if all of that is here it stays, else its loss is told.
+func (r *Recorder) signedBefore(ctx context.Context, c *closing, row Row) error {
+	d, err := r.openRow(ctx, row)
+	if err == nil && d.Head != nil {
+		c.lost = &LostHead{Head: d.Head.Head, Entries: d.Head.Entries}
+	}
+	return err
 }
 
 // history is what a manifest's entries say of the journals.
@@ -313,7 +382,7 @@ func (r *Recorder) tail(ctx context.Context, c *closing, id ID, p ParticipantID,
 	if err := j.hash(in, ends, k.last); err != nil {
 		return j, err
 	}
-	j.crashed()
+	j.crashed(c.reason)
 	return j, r.cutFile(path, j.size)
 }
 
@@ -373,10 +442,14 @@ func (j *closedJournal) hash(in io.ReaderAt, ends []blockEnd, last Segment) erro
 	return nil
 }
 
-// crashed adds the gap that says so, once: it lasts from the last packet on.
-func (j *closedJournal) crashed() {
-	if n := len(j.sum.Gaps); j.final || n > 0 && j.sum.Gaps[n-1].Reason == media.Crash {
+// crashed adds the gap that says so, once: it lasts from the last packet on (E7).
+func (j *closedJournal) crashed(reason EndReason) {
+	why := media.Crash
+	if reason == Adopted {
+		why = Gone
+	}
+	if n := len(j.sum.Gaps); j.final || n > 0 && j.sum.Gaps[n-1].Reason == why {
 		return
 	}
-	j.sum.addGap(GapSpan{From: j.sum.Last, To: j.sum.Last, Reason: media.Crash, Open: true})
+	j.sum.addGap(GapSpan{From: j.sum.Last, To: j.sum.Last, Reason: why, Open: true})
 }

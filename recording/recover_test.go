@@ -266,7 +266,8 @@ func TestARowThatWasLostIsMadeAgain(t *testing.T) {
 
 func TestARecordingThatNeverBeganIsMarkedFailed(t *testing.T) {
 	s := newStudio(t)
-	row := recording.Row{ID: recording.NewID(), Interview: "i1", State: recording.StateRecording, Started: time.Now()}
+	row := recording.Row{ID: recording.NewID(), Interview: "i1", Node: "local", Epoch: 1, State: recording.StateRecording,
+		Started: time.Now()}
 	if err := s.store.Save(t.Context(), row); err != nil {
 		t.Fatal(err)
 	}

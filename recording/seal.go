@@ -13,19 +13,23 @@ import (
 	"parley/internal/chain"
 	"parley/signal/wire"
 	"parley/storage/keys"
+	"parley/storage/object"
 )
 
-// closing is a recording whose journals take no more, on its way to being sealed. Stop makes one of what is in memory
-// and Recover one of what is on disk; from here on both run the same code.
+// closing is a recording whose journals take no more, on its way to being sealed. Stop makes one of what is in memory,
+// Recover and adoption one of what is on disk; from here on both run the same code.
 type closing struct {
 	dir      string
 	key      keys.Key
+	epoch    uint64 // under which the folder was written
 	row      Row
 	meta     details
 	ledger   *ledger
 	journals []closedJournal
 	reason   EndReason
 	length   time.Duration
+	// lost is the head that the owner before signed, when what it signed is not all here.
+	lost *LostHead
 	// ended says that the manifest has its last entry already.
 	ended bool
 }
@@ -50,7 +54,7 @@ type closedJournal struct {
 func (rec *Recording) Stop(ctx context.Context, why string) (wire.ReceiptHead, error) {
 	rec.stopped.Do(func() {
 		length := rec.now()
-		close(rec.quit)
+		rec.halt()
 		if rec.err = rec.wait(ctx); rec.err != nil {
 			return // a writer hangs in the disk: nobody else may touch the folder while this process lives
 		}
@@ -89,6 +93,9 @@ func (rec *Recording) stop(ctx context.Context, why string, length time.Duration
 		errs = append(errs, w.j.close())
 	}
 	err := errors.Join(errs...)
+	if rec.fenced.Load() {
+		err = errors.Join(err, ErrFenced)
+	}
 	if err == nil {
 		err = rec.r.seal(ctx, c)
 	}
@@ -105,8 +112,12 @@ func (w *writer) closed(gaps int) closedJournal {
 		sum: w.j.sum.clone(), gaps: gaps, final: w.j.final}
 }
 
-// seal ends the manifest, signs its head and saves the row. Each step finds out whether it was done before.
+// seal ends the manifest, signs its head and saves the row. Each step finds out whether it was done before. What another
+// node has adopted is not signed: of one recording there is one head.
 func (r *Recorder) seal(ctx context.Context, c *closing) error {
+	if _, err := r.unfenced(ctx, c.row); err != nil {
+		return err
+	}
 	if err := c.end(r.cfg.Now()); err != nil {
 		return err
 	}
@@ -115,8 +126,13 @@ func (r *Recorder) seal(ctx context.Context, c *closing) error {
 		return err
 	}
 	c.meta.Head = &head
+	if c.reason == Adopted { // whoever adopts after this node must find what it signed
+		if err := r.rest(ctx, c.row.ID, true); err != nil && !errors.Is(err, errPartLog) && !errors.Is(err, object.ErrConflict) {
+			return fmt.Errorf("ship the end: %w", err)
+		}
+	}
 	c.row.State, c.row.Ended = StateSealed, c.row.Started.Add(c.length)
-	if c.reason == Recovered {
+	if c.reason == Recovered || c.reason == Adopted {
 		c.row.State = StateRecovered
 	}
 	return r.saveRow(ctx, c.key, c.row, c.meta)
@@ -140,7 +156,7 @@ func (c *closing) end(now time.Time) error {
 		}
 	}
 	return c.ledger.append(EntryEnd, now, func(seq uint64) (_ any, err error) {
-		b := EndBody{Reason: c.reason, DurationMS: c.length.Milliseconds()}
+		b := EndBody{Reason: c.reason, Lost: c.lost, DurationMS: c.length.Milliseconds()}
 		for _, j := range c.journals {
 			b.Journals = append(b.Journals, JournalEnd{Participant: j.id, Size: j.size, Segments: j.count,
 				Chain: j.chain, Final: j.final})

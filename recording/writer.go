@@ -152,7 +152,7 @@ func (w *writer) sync() error {
 // for which the reserved room is there.
 func (w *writer) end(failure error) {
 	err := failure
-	if failure == nil || errors.Is(failure, ErrOverload) {
+	if failure == nil || errors.Is(failure, ErrOverload) || errors.Is(failure, ErrFenced) {
 		w.sink.close()
 		err = w.j.finish(w.sink.drain(w.spare), w.now())
 	} else {

@@ -4,29 +4,56 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"io"
+	"maps"
 	"sync"
 
 	"parley/storage/object"
 )
 
 // MemoryBucket is an [object.Bucket] in memory with what recordings use of one. Fault, when set, is asked before each
-// PutFile; Wrong makes Stat give another hash, as a store that lost bytes would.
+// PutFile; Wrong makes Stat give another hash, as a store that lost bytes would. Before, when set, is called before
+// anything is done; it may wait, and an error of it is the answer. Locked makes Delete refuse.
 type MemoryBucket struct {
 	object.Bucket // nil: what is not overridden panics, so that a test sees that it is used
 
 	Fault func(object.Key) Fault
 	Wrong bool
 
+	Before func(ctx context.Context, call Call, key object.Key) error
+	Locked bool
+
 	mu      sync.Mutex
 	objects map[object.Key][]byte
+}
+
+// Call is a method of a bucket.
+type Call string
+
+// The calls that recordings make.
+const (
+	Put    Call = "put"
+	Get    Call = "get"
+	Stat   Call = "stat"
+	Delete Call = "delete"
+)
+
+func (m *MemoryBucket) before(ctx context.Context, c Call, key object.Key) error {
+	if m.Before == nil {
+		return ctx.Err()
+	}
+	return errors.Join(m.Before(ctx, c, key), ctx.Err())
 }
 
 // NewBucket makes an empty one.
 func NewBucket() *MemoryBucket { return &MemoryBucket{objects: map[object.Key][]byte{}} }
 
 // PutFile implements [object.Bucket].
-func (m *MemoryBucket) PutFile(_ context.Context, key object.Key, r io.ReaderAt, size int64) error {
+func (m *MemoryBucket) PutFile(ctx context.Context, key object.Key, r io.ReaderAt, size int64) error {
+	if err := m.before(ctx, Put, key); err != nil {
+		return err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	fault := None
@@ -51,7 +78,10 @@ func (m *MemoryBucket) PutFile(_ context.Context, key object.Key, r io.ReaderAt,
 }
 
 // Get implements [object.Bucket] for whole objects.
-func (m *MemoryBucket) Get(_ context.Context, key object.Key, offset, _ int64) (io.ReadCloser, error) {
+func (m *MemoryBucket) Get(ctx context.Context, key object.Key, offset, _ int64) (io.ReadCloser, error) {
+	if err := m.before(ctx, Get, key); err != nil {
+		return nil, err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	body, ok := m.objects[key]
@@ -62,7 +92,10 @@ func (m *MemoryBucket) Get(_ context.Context, key object.Key, offset, _ int64) (
 }
 
 // Stat implements [object.Bucket].
-func (m *MemoryBucket) Stat(_ context.Context, key object.Key) (object.Info, error) {
+func (m *MemoryBucket) Stat(ctx context.Context, key object.Key) (object.Info, error) {
+	if err := m.before(ctx, Stat, key); err != nil {
+		return object.Info{}, err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	body, ok := m.objects[key]
@@ -74,6 +107,34 @@ func (m *MemoryBucket) Stat(_ context.Context, key object.Key) (object.Info, err
 		i.SHA256[0] ^= 1
 	}
 	return i, nil
+}
+
+// Delete implements [object.Bucket].
+func (m *MemoryBucket) Delete(ctx context.Context, key object.Key) error {
+	if err := m.before(ctx, Delete, key); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.Locked {
+		return object.ErrLocked
+	}
+	delete(m.objects, key)
+	return nil
+}
+
+// Clone copies the objects as they are.
+func (m *MemoryBucket) Clone() *MemoryBucket {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return &MemoryBucket{objects: maps.Clone(m.objects)}
+}
+
+// Object gives an object's bytes, which the caller must not change; nil when there is none.
+func (m *MemoryBucket) Object(key object.Key) []byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.objects[key]
 }
 
 // Keys are the keys of all objects.
