@@ -114,7 +114,7 @@ func (v *Vault) prepare() error {
 	if err := os.MkdirAll(filepath.Join(v.dir, "keys"), 0o700); err != nil {
 		return err
 	}
-	lock, err := lockFile(filepath.Join(v.dir, "lock"))
+	lock, err := Lock(filepath.Join(v.dir, "lock"))
 	if err != nil {
 		return err
 	}

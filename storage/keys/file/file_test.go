@@ -11,6 +11,7 @@ import (
 
 	"parley/storage/keys"
 	"parley/storage/keys/keystest"
+	"parley/storage/keys/root"
 	"parley/storage/keys/wrap"
 )
 
@@ -41,6 +42,40 @@ func TestVaultKeepsTheContractWithHardlyAnyCache(t *testing.T) {
 			return v
 		}
 	})
+}
+
+func TestVaultRotatesAndKeepsALedger(t *testing.T) {
+	keystest.Vaults(t, func(t *testing.T) keystest.Keeping {
+		dir := t.TempDir()
+		var v *Vault
+		return keystest.Keeping{
+			Root: func(number int) keys.Root { return rootOf(t, number) },
+			Open: func(root keys.Root) (keystest.Keeper, error) {
+				if v != nil {
+					v.Close()
+				}
+				next, err := Open(dir, Config{Root: root})
+				if err != nil {
+					v = nil
+					return nil, err
+				}
+				v = next
+				t.Cleanup(func() { next.Close() })
+				return next, nil
+			},
+		}
+	})
+}
+
+// rootOf is a root key for tests; every number another one.
+func rootOf(t testing.TB, number int) keys.Root {
+	t.Helper()
+	digits := fmt.Sprintf("%064x", number)
+	r, err := root.Open("env:ROOT", root.Config{Getenv: func(string) string { return digits }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 func openTest(t *testing.T, dir string, cfg Config) *Vault {

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockFile takes a lock that ends with the file's Close, or with the process.
-func lockFile(path string) (*os.File, error) {
+// Lock takes the lock of a folder, a file at that path. It ends with the file's Close, or with the process.
+func Lock(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err

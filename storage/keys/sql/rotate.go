@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -62,8 +63,21 @@ func (v *Vault) rotate(ctx context.Context) error {
 	if err := v.refresh(ctx, 0); err != nil {
 		return err
 	}
-	// A node that has not heard of the new generation may add rows of an old one: the database tells when it drops it.
-	for i := 0; ; i++ {
+	if err := v.finish(ctx); err != nil {
+		return err
+	}
+	if err := v.step("old generations dropped"); err != nil {
+		return err
+	}
+	v.soil()
+	return v.refresh(ctx, 0)
+}
+
+// finish wraps everything by the newest generation and drops the others. A node that has not heard of it, as it will
+// have within Revalidate, may add rows of an old one meanwhile; the database tells then, and what came is wrapped, too.
+func (v *Vault) finish(ctx context.Context) error {
+	const pause = 50 * time.Millisecond
+	for heard := time.Now().Add(2 * v.cfg.Revalidate); ; {
 		if err := v.resealAll(ctx); err != nil {
 			return err
 		}
@@ -71,18 +85,15 @@ func (v *Vault) rotate(ctx context.Context) error {
 			return err
 		}
 		err := v.dropGenerations(ctx)
-		if err == nil {
-			break
-		}
-		if !dropped(err) || i == tries {
+		if !dropped(err) || time.Now().After(heard) {
 			return err
 		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
 	}
-	if err := v.step("old generations dropped"); err != nil {
-		return err
-	}
-	v.soil()
-	return v.refresh(ctx, 0)
 }
 
 // newGeneration makes a generation that only the root key at hand opens, unless a rotation that was cut short made one.
@@ -115,7 +126,7 @@ func (v *Vault) resealAll(ctx context.Context) error {
 	damaged, after := 0, []byte{}
 	for after != nil {
 		err := v.tx(ctx, func(tx pgx.Tx) error {
-			bad, last, err := resealBatch(ctx, tx, ring, after)
+			bad, last, err := resealBatch(ctx, tx, ring, after, v.batch)
 			damaged, after = damaged+bad, last
 			return err
 		})
@@ -153,9 +164,9 @@ func resealSecrets(ctx context.Context, tx pgx.Tx, ring *wrap.Ring) error {
 }
 
 // resealBatch wraps some rows whose names come after one, and returns the last of them; nil when there are no more.
-func resealBatch(ctx context.Context, tx pgx.Tx, ring *wrap.Ring, after []byte) (damaged int, last []byte, err error) {
+func resealBatch(ctx context.Context, tx pgx.Tx, ring *wrap.Ring, after []byte, size int) (damaged int, last []byte, err error) {
 	rows, err := tx.Query(ctx, "SELECT name, sealed FROM vault_keys WHERE generation < $1 AND name > $2 ORDER BY name LIMIT $3 FOR UPDATE",
-		ring.Newest(), after, rotateBatch)
+		ring.Newest(), after, size)
 	if err != nil {
 		return 0, nil, stored(err)
 	}

@@ -40,6 +40,7 @@ type Vault struct {
 
 	created, destroyed, failures prometheus.Counter
 
+	batch int // rotateBatch
 	// step is called between the durable steps of a rotation; tests fail there.
 	step func(name string) error
 }
@@ -73,7 +74,7 @@ func open(ctx context.Context, cfg Config) (*Vault, error) {
 	}
 	v := &Vault{
 		cfg: cfg, pool: pool, cache: wrap.NewCache(cfg.Cache), asking: make(chan struct{}, 1), dirty: make(chan struct{}, 1),
-		step: func(string) error { return nil },
+		batch: rotateBatch, step: func(string) error { return nil },
 	}
 	v.register(cfg.Metrics)
 	if err := v.begin(ctx); err != nil {

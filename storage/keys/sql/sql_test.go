@@ -20,9 +20,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // rootOf is a root key for tests; every number another one.
 func rootOf(t testing.TB, number int) keys.Root {
 	t.Helper()
-	digits := []byte("0000000000000000000000000000000000000000000000000000000000000000")
-	digits[0] += byte(number)
-	r, err := root.Open("env:ROOT", root.Config{Getenv: func(string) string { return string(digits) }})
+	digits := fmt.Sprintf("%064x", number)
+	r, err := root.Open("env:ROOT", root.Config{Getenv: func(string) string { return digits }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,6 +61,29 @@ func TestVaultKeepsTheContract(t *testing.T) { suite(t) }
 // A cache of one key means that nearly every call asks the database.
 func TestVaultKeepsTheContractWithHardlyAnyCache(t *testing.T) {
 	suite(t, func(c *Config) { c.Cache, c.MaxConns = 1, 2 })
+}
+
+func TestVaultRotatesAndKeepsALedger(t *testing.T) {
+	keystest.Vaults(t, func(t *testing.T) keystest.Keeping {
+		url := engines.PostgreSQL(t)
+		var v *Vault
+		return keystest.Keeping{
+			Root: func(number int) keys.Root { return rootOf(t, number) },
+			Open: func(root keys.Root) (keystest.Keeper, error) {
+				if v != nil {
+					v.Close()
+				}
+				next, err := Open(t.Context(), Config{URL: url, Root: root})
+				if err != nil {
+					v = nil
+					return nil, err
+				}
+				v = next
+				t.Cleanup(func() { next.Close() })
+				return next, nil
+			},
+		}
+	})
 }
 
 func TestNodesThatStartTogetherAgree(t *testing.T) {
