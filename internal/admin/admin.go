@@ -17,7 +17,7 @@ import (
 	"parley/internal/policy"
 )
 
-// Config is what the API stands on. All of it up to Version is required.
+// Config is what the API stands on. All of it up to Version is required, but for Outbox.
 type Config struct {
 	Verifier      Verifier
 	Conversations Conversations
@@ -26,6 +26,7 @@ type Config struct {
 	Revoker       identity.Revoker
 	Sessions      Sessions
 	Audit         Audit
+	Outbox        Outbox // nil: no webhook is configured, and its routes are not there
 	Signer        chain.Signer
 	Texts         *policy.Texts
 	Figures       prometheus.Gatherer
@@ -91,11 +92,14 @@ func New(cfg Config) *API {
 	a.recordings()
 	a.playback()
 	a.revocations()
+	if a.Outbox != nil {
+		a.deadLetters()
+	}
 	a.signingKeys()
 	a.texts()
 	a.status()
 	a.finish()
-	a.mux.HandleFunc("/v1/", func(w http.ResponseWriter, _ *http.Request) { problem(policy.ErrNotFound).write(w) })
+	a.mux.HandleFunc(everything, a.nothingHere)
 	return a
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"parley/chat"
 	"parley/internal/identity"
+	"parley/internal/outbox/outboxtest"
 	"parley/internal/policy"
 	"parley/recording"
 	"parley/signal/interview"
@@ -35,15 +36,16 @@ type house struct {
 	revoked   bool
 	during    func() // while a bundle is written
 
-	clock *clock
-	log   bytes.Buffer
-	api   *API
+	clock  *clock
+	outbox outboxtest.Memory
+	log    bytes.Buffer
+	api    *API
 }
 
 func newHouse() *house {
 	h := &house{clock: newClock()}
 	h.api = New(Config{
-		Verifier: h, Conversations: h, Interviews: interviews{h}, Recordings: h, Revoker: h, Sessions: h, Audit: h,
+		Verifier: h, Conversations: h, Interviews: interviews{h}, Recordings: h, Revoker: h, Sessions: h, Audit: h, Outbox: &h.outbox,
 		Texts: policy.BuiltinTexts(), Figures: prometheus.NewRegistry(), Version: "test", Now: h.clock.now,
 		LastHead: func(context.Context) (Head, bool) { return Head{}, false },
 		Log:      slog.New(slog.NewJSONHandler(&h.log, nil)),
@@ -536,7 +538,7 @@ func TestDescriptionHoldsEveryRouteAndNothingFromElsewhere(t *testing.T) {
 			}
 		}
 	}
-	if len(doc.Paths) != 9 {
+	if len(doc.Paths) != 12 {
 		t.Errorf("%d paths", len(doc.Paths))
 	}
 }

@@ -19,6 +19,8 @@ const (
 	InterviewJoin    Action = "interview.join"    // as a participant
 	InterviewConsent Action = "interview.consent" // as a participant (E2, R6)
 	InterviewEnd     Action = "interview.end"     // as a participant
+	OutboxRead       Action = "outbox.read"       // dead letters: ids of what was not delivered (A6)
+	OutboxReplay     Action = "outbox.replay"     // deliver them again
 	RecordingPlay    Action = "recording.play"    // of an interview one took part in (E2); staff get none this way (A1)
 	SessionOpen      Action = "session.open"      // a live connection
 	SessionRevoke    Action = "session.revoke"    // of anybody (T7)
@@ -29,7 +31,7 @@ const (
 // Actions lists every action, for tables and tests.
 var Actions = []Action{
 	ConversationOpen, ConversationRead, ChatSend, ChatDisclose,
-	InterviewOpen, InterviewJoin, InterviewConsent, InterviewEnd, RecordingPlay,
+	InterviewOpen, InterviewJoin, InterviewConsent, InterviewEnd, OutboxRead, OutboxReplay, RecordingPlay,
 	SessionOpen, SessionRevoke, StatusRead, TextRead,
 }
 
@@ -43,6 +45,8 @@ var allowed = map[Action][]Role{
 	InterviewJoin:    {Candidate, Recruiter, Headhunter},
 	InterviewConsent: {Candidate, Recruiter, Headhunter},
 	InterviewEnd:     {Candidate, Recruiter, Headhunter},
+	OutboxRead:       {Operator, Service},
+	OutboxReplay:     {Operator, Service},
 	RecordingPlay:    {Candidate, Recruiter, Headhunter},
 	SessionOpen:      {Candidate, Recruiter, Headhunter, Viewer},
 	SessionRevoke:    {Operator, Service},
