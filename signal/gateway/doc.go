@@ -11,10 +11,11 @@
 // seconds.
 //
 // The push is a hint: the bus may lose everything. A session knows which seq it pushed last of each conversation, reads a
-// gap from the log when it sees a jump, and compares with the heads at every ping. So a client misses nothing that it could
-// not find again.
+// gap from the log when it sees a jump, and compares with the heads at every ping, and at once when the bus says that hints
+// were lost. So a client misses nothing that it could not find again.
 //
 // accept.go lets connections in, opening.go has hello, welcome and resume, session.go the owner's loop, outbox.go and push.go
-// the way out, dispatch.go the table of handlers, hub.go and receive.go the bus, drain.go the ways to end. The package
+// the way out, dispatch.go the table of handlers, hub.go and receive.go the bus, resync.go the look after it failed, revoke.go
+// and drain.go the ways to end. The package
 // decides nothing about who may do what: the services do, with the principal it hands them.
 package gateway

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"parley/internal/identity"
 	"parley/signal/wire"
 )
 
@@ -15,35 +14,6 @@ const (
 	minSlice   = 50
 	beat       = 100 * time.Millisecond
 )
-
-// Drop ends the user's sessions, here at once and on other nodes as soon as the bus has told them: the user's access was
-// revoked (T7). A node that is not told finds out at the next ping, if it has [Config.Revocations].
-func (g *Gateway) Drop(user identity.UserID) {
-	for _, s := range g.sessions.of(user) {
-		s.cut(revoked())
-	}
-	NewHub(g.cfg.Bus, g.log).Drop(user)
-}
-
-// DropToken ends the sessions on this node that live by the token: it was taken back, and no other of its user (T7). Other
-// nodes find out at the next ping, if they have [Config.Revocations].
-func (g *Gateway) DropToken(id string) {
-	for _, s := range g.sessions.all() {
-		if t := s.token.Load(); t != nil && *t == id {
-			s.cut(revoked())
-		}
-	}
-}
-
-// cut ends the session without waiting for what it is doing. Any goroutine may call it.
-func (s *session) cut(e *ending) {
-	s.box.end(e)
-	s.cancel()
-}
-
-func revoked() *ending {
-	return &ending{code: wire.CloseRevoked, reason: "revoked", last: wire.Bye{Reason: "revoked"}}
-}
 
 func replaced() *ending {
 	return &ending{code: wire.CloseDuplicate, reason: "replaced", last: wire.Bye{Reason: "replaced"}}

@@ -65,6 +65,9 @@ type Config struct {
 	// Revocations is asked at every ping, so that a revocation whose hint was lost still ends the session (T7); nil
 	// means that only [Gateway.Drop] ends one.
 	Revocations identity.Revocations
+	// Revoked is told of each revocation, on every node that the bus reaches, so that what is open beside sessions ends too;
+	// more than once, perhaps. It must not block. Nil: nobody is told.
+	Revoked func(identity.Revocation)
 	// Origins are further origins whose pages may connect ("https://app.example.com", "*.example.com"); pages of the
 	// host itself always may, and programs that send no Origin.
 	Origins []string
@@ -118,6 +121,7 @@ type Gateway struct {
 	metrics   *metrics
 	addresses *limit.Limiter[netip.Prefix]
 	sessions  registry
+	lost      chan struct{} // holds a value when hints were lost
 
 	base     context.Context // of all work for clients; ended by Drain's deadline
 	stop     context.CancelFunc
@@ -142,7 +146,7 @@ func New(cfg Config) *Gateway {
 		cfg: cfg, limits: limits, log: cfg.Log, metrics: newMetrics(cfg.Metrics),
 		addresses: limit.New[netip.Prefix](limit.Config{Name: "connect", Rate: rate.Limit(limits.Connections), Burst: limits.Storm, Metrics: cfg.Metrics}),
 		sessions:  registry{users: map[identity.UserID][]*session{}},
-		base:      base, stop: stop, doors: doors, shut: shut,
+		lost:      make(chan struct{}, 1), base: base, stop: stop, doors: doors, shut: shut,
 	}
 }
 

@@ -17,7 +17,7 @@ const (
 	hintChat      = 'c' // a chat.Hint
 	hintInterview = 'i' // the id of an interview whose view changed
 	hintReceipt   = 'r' // an encoded frame interview.receipt
-	hintDrop      = 'd' // the users' access was revoked
+	hintRevoked   = 'd' // a revocation, told to all nodes
 )
 
 // Hub sends hints to the gateways that users are connected to. It is the [chat.Hub] and the [interview.Hub] of a node, made
@@ -71,15 +71,26 @@ func (h *Hub) Receipt(users []identity.UserID, r wire.InterviewReceipt) {
 	h.send(users, hintReceipt, line)
 }
 
-// Drop ends the user's sessions on every node (T7).
-func (h *Hub) Drop(user identity.UserID) { h.send([]identity.UserID{user}, hintDrop, nil) }
+// Revoked tells every node of a revocation (T7).
+func (h *Hub) Revoked(r identity.Revocation) {
+	hint, err := encodeRevocation(r)
+	if err != nil {
+		h.log.LogAttrs(context.Background(), slog.LevelError, "a revocation could not be encoded", slog.Any("err", err))
+		return
+	}
+	h.sent(h.bus.Tell(context.Background(), append([]byte{hintRevoked}, hint...)))
+}
 
 func (h *Hub) send(users []identity.UserID, kind byte, hint []byte) {
 	names := make([]string, len(users))
 	for i, u := range users {
 		names[i] = string(u)
 	}
-	err := h.bus.Send(context.Background(), names, append([]byte{kind}, hint...))
+	h.sent(h.bus.Send(context.Background(), names, append([]byte{kind}, hint...)))
+}
+
+// sent logs the first of a row of failures.
+func (h *Hub) sent(err error) {
 	if failed := err != nil; h.down.Swap(failed) != failed && failed {
 		h.log.LogAttrs(context.Background(), slog.LevelWarn, "hints can't be sent; sessions find what is new by pings", slog.Any("err", err))
 	}

@@ -28,8 +28,7 @@ func (s *session) renew(ctx context.Context, r wire.Renew) error {
 	if p.User != s.p.User || p.Role != s.p.Role {
 		return policy.ErrForbidden.With("A session can only be renewed for the same user in the same role.", "续期令牌的用户与身份须与当前会话一致。")
 	}
-	s.p = p
-	s.token.Store(&p.TokenID)
+	s.live(p)
 	if s.g.cfg.Interviews != nil {
 		s.g.cfg.Interviews.Renew(p)
 	}

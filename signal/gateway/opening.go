@@ -89,8 +89,8 @@ func (s *session) signIn(h wire.Hello) error {
 	if err := identity.Allow(p, identity.SessionOpen); err != nil {
 		return err
 	}
-	s.p, s.who, s.device = p, p.User, h.Device
-	s.token.Store(&p.TokenID)
+	s.who, s.device = p.User, h.Device
+	s.live(p)
 	return nil
 }
 
@@ -147,6 +147,9 @@ func (s *session) welcome(ref string, resume map[string]uint64) error {
 	}
 	if w.Interviews, err = s.active(); err != nil {
 		return s.turnAway(ref, err)
+	}
+	for _, view := range w.Interviews {
+		s.note(view)
 	}
 	w.Conversations = list[:min(len(list), maxWelcome)]
 	if err := s.send(ref, shortened(w)); err != nil {

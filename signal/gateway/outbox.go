@@ -28,6 +28,7 @@ type outbox struct {
 	dirty      map[string]uint64 // conversation → head
 	changed    map[string]struct{}
 	interviews map[string]struct{}
+	doubtful   bool // hints may have been lost
 	ending     *ending
 }
 
@@ -37,6 +38,7 @@ type load struct {
 	dirty      map[string]uint64
 	changed    map[string]struct{}
 	interviews map[string]struct{}
+	doubt      bool
 	more       bool
 }
 
@@ -112,6 +114,14 @@ func (o *outbox) interview(id string) {
 	mark(&o.interviews, id, struct{}{})
 }
 
+// doubt has the owner look for what hints should have brought.
+func (o *outbox) doubt() {
+	defer o.signal()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.doubtful = true
+}
+
 // end asks the owner to end the session; the first to ask decides how.
 func (o *outbox) end(e *ending) {
 	defer o.signal()
@@ -132,8 +142,8 @@ func (o *outbox) ended() *ending {
 func (o *outbox) take() load {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	l := load{dirty: o.dirty, changed: o.changed, interviews: o.interviews}
-	o.dirty, o.changed, o.interviews = nil, nil, nil
+	l := load{dirty: o.dirty, changed: o.changed, interviews: o.interviews, doubt: o.doubtful}
+	o.dirty, o.changed, o.interviews, o.doubtful = nil, nil, nil, false
 	n, size := 0, 0
 	for n < len(o.queue) && n < wire.MaxFrames && (n == 0 || size+len(o.queue[n].line) <= messageBytes) {
 		size += len(o.queue[n].line)

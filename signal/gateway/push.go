@@ -41,6 +41,9 @@ func (s *session) deliver() error {
 			return err
 		}
 	}
+	if l.doubt {
+		return s.lookAround()
+	}
 	return nil
 }
 
@@ -168,8 +171,5 @@ func (s *session) showInterview(id string) error {
 		_ = s.refusal(s.ctx, wire.InterviewState{}.Kind(), err) // logs what is no refusal
 		return nil
 	}
-	if view.State == string(interview.Ended) {
-		delete(s.seats, interview.ID(id)) // there is no seat in it any more
-	}
-	return s.send("", wire.InterviewState{Interview: view})
+	return s.sendInterview(view)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 
 	"parley/chat"
 	"parley/internal/identity"
@@ -13,6 +14,11 @@ import (
 
 // Run takes the node's hints off the bus and pushes them to its sessions until ctx ends.
 func (g *Gateway) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	var resync sync.WaitGroup
+	resync.Go(func() { g.resync(ctx) })
+	defer resync.Wait()
+	defer stop()
 	err := g.cfg.Bus.Receive(ctx, g.cfg.Node, func(m bus.Message) { g.receive(ctx, m) })
 	if ctx.Err() != nil {
 		return nil
@@ -25,16 +31,20 @@ var receivers = map[byte]func(g *Gateway, ctx context.Context, to []*session, hi
 	hintChat:      (*Gateway).receiveChat,
 	hintInterview: (*Gateway).receiveInterview,
 	hintReceipt:   (*Gateway).receiveReceipt,
-	hintDrop:      (*Gateway).receiveDrop,
+	hintRevoked:   (*Gateway).receiveRevocation,
 }
 
 // receive never waits for a session: each has an outbox. A hint that can't be understood is lost like any other.
 func (g *Gateway) receive(ctx context.Context, m bus.Message) {
+	if m.Resync {
+		g.lose()
+		return
+	}
 	var to []*session
 	for _, u := range m.Users {
 		to = append(to, g.sessions.of(identity.UserID(u))...)
 	}
-	if len(to) == 0 || len(m.Payload) == 0 {
+	if len(m.Payload) == 0 || len(m.Users) > 0 && len(to) == 0 {
 		return
 	}
 	f := receivers[m.Payload[0]]
@@ -104,13 +114,6 @@ func (g *Gateway) receiveReceipt(_ context.Context, to []*session, line []byte) 
 	}
 	for _, s := range to {
 		s.box.put(push{kind: wire.InterviewReceipt{}.Kind(), line: line})
-	}
-	return nil
-}
-
-func (g *Gateway) receiveDrop(_ context.Context, to []*session, _ []byte) error {
-	for _, s := range to {
-		s.cut(revoked())
 	}
 	return nil
 }

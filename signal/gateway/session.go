@@ -41,8 +41,8 @@ type session struct {
 	ctx    context.Context // of the handlers
 	cancel context.CancelFunc
 
-	who   identity.UserID        // set by hello, before the session is registered
-	token atomic.Pointer[string] // the id of the token that it lives by; set by hello and by renewals
+	who   identity.UserID       // set by hello, before the session is registered
+	token atomic.Pointer[token] // that it lives by; set by hello and by renewals
 
 	// owner
 	p        identity.Principal
@@ -50,6 +50,7 @@ type session struct {
 	marks    map[string]position
 	foreign  map[string]struct{}       // conversations hinted at that are not this principal's
 	seats    map[interview.ID]struct{} // interviews joined from here
+	running  map[interview.ID]struct{} // interviews that the client has seen and not seen end
 	entered  bool                      // registered
 	attached bool                      // to the bus
 	out      []byte
