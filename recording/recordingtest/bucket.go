@@ -28,6 +28,9 @@ type MemoryBucket struct {
 	objects map[object.Key][]byte
 }
 
+// Key is the name of an object.
+type Key = object.Key
+
 // Call is a method of a bucket.
 type Call string
 
