@@ -3,13 +3,9 @@ package db
 import (
 	"strings"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-// unanswered is how long sent bytes may stay unacknowledged before a connection counts as broken.
-const unanswered = 18 * time.Second
 
 func impatient(network, _ string, c syscall.RawConn) (err error) {
 	if !strings.HasPrefix(network, "tcp") {

@@ -2,11 +2,11 @@ package db
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // What an error of PostgreSQL means for who called:
@@ -37,7 +37,7 @@ func harmless(err error) bool {
 	case "40001", "40P01": // serialization failure, deadlock
 		return true
 	case "":
-		return err != nil && pgconn.SafeToRetry(err)
+		return err != nil && (pgconn.SafeToRetry(err) || errors.Is(err, driver.ErrBadConn))
 	}
 	return false
 }
@@ -64,5 +64,5 @@ func (d *DB) native(ctx context.Context, f func(*pgx.Conn) error) error {
 		return err
 	}
 	defer conn.Close()
-	return conn.Raw(func(c any) error { return f(c.(*stdlib.Conn).Conn()) })
+	return conn.Raw(func(c any) error { return quiet(f(c.(quietConn).Conn.Conn())) })
 }

@@ -2,31 +2,43 @@ package db
 
 import (
 	"context"
-	"crypto/tls"
 	"database/sql/driver"
 	"errors"
-	"net"
-	"syscall"
+	"io"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // Errors of PostgreSQL quote what was stored: "Failing row contains (…)", "Key (name)=(…) already exists". They are cut down to
-// names of the schema as they arrive, so that no text of an error can carry a value, wherever it is logged. Errors of
-// connections lose addresses and users the same way.
+// names of the schema as they leave the driver, so that no error can carry a value, wherever it is logged.
 
 // speaking are the classes of errors whose messages hold words of the server, of our statements and of our triggers only.
 var speaking = map[string]bool{"08": true, "25": true, "40": true, "42": true, "53": true, "55": true, "57": true, "58": true, "P0": true}
 
-// quiet takes the values out of an error before next sees it.
-func quiet(next pgconn.PgErrorHandler) pgconn.PgErrorHandler {
-	return func(c *pgconn.PgConn, e *pgconn.PgError) bool {
-		e.Detail, e.Hint, e.Where, e.InternalQuery = "", "", "", ""
-		if len(e.Code) != 5 || !speaking[e.Code[:2]] {
-			e.Message = "refused by the database" + named(" table ", e.TableName) + named(" column ", e.ColumnName) +
-				named(" constraint ", e.ConstraintName)
-		}
-		return next(c, e)
+var errArgument = errors.New("db: an argument of the statement can't be sent")
+
+// quiet takes the values out of an error.
+func quiet(err error) error {
+	if err == nil || err == io.EOF || err == driver.ErrBadConn { // what database/sql compares
+		return err
+	}
+	var e *pgconn.PgError
+	switch {
+	case errors.As(err, &e):
+		hush(e)
+	case strings.Contains(err.Error(), "failed to encode"):
+		return errArgument
+	}
+	return err
+}
+
+func hush(e *pgconn.PgError) {
+	e.Detail, e.Hint, e.Where, e.InternalQuery = "", "", "", ""
+	if len(e.Code) != 5 || !speaking[e.Code[:2]] {
+		e.Message = "refused by the database" + named("table", e.TableName) + named("column", e.ColumnName) +
+			named("constraint", e.ConstraintName)
 	}
 }
 
@@ -34,84 +46,84 @@ func named(what, name string) string {
 	if name == "" {
 		return ""
 	}
-	return what + name
+	return ", " + what + " " + name
 }
 
-// connector says why there is no connection without saying to where.
+// connector makes quiet connections.
 type connector struct{ driver.Connector }
 
 // Connect implements [driver.Connector].
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
 	if err != nil {
-		return nil, &unreachable{err}
+		return nil, &unreachable{quiet(err)}
 	}
-	return conn, nil
+	return quietConn{conn.(*stdlib.Conn)}, nil
 }
 
-// unreachable is an error of connecting. Its cause can be asked for, not read.
-type unreachable struct{ cause error }
+// quietConn is the driver's connection; so are statements, rows and transactions that come from it.
+type quietConn struct{ *stdlib.Conn }
 
-// Unwrap is the cause.
-func (e *unreachable) Unwrap() error { return e.cause }
-
-// Error tells the kind of the cause.
-func (e *unreachable) Error() string { return "connect to database: " + e.reason() }
-
-func (e *unreachable) reason() string {
-	var untrusted *tls.CertificateVerificationError
-	var name *net.DNSError
-	var refusal *pgconn.PgError
-	switch {
-	case errors.As(e.cause, &refusal):
-		return refusal.Error()
-	case errors.As(e.cause, &untrusted):
-		return "the server's certificate does not verify"
-	case errors.As(e.cause, &name):
-		return "the host's name can't be resolved"
-	case errors.Is(e.cause, syscall.ECONNREFUSED):
-		return "connection refused"
-	case errors.Is(e.cause, context.Canceled):
-		return context.Canceled.Error()
-	case errors.Is(e.cause, context.DeadlineExceeded), pgconn.Timeout(e.cause):
-		return "timed out"
-	}
-	return "no connection"
-}
-
-// line is a connection whose errors hold no addresses.
-type line struct{ net.Conn }
-
-// Read implements [net.Conn].
-func (l line) Read(b []byte) (int, error) {
-	n, err := l.Conn.Read(b)
-	return n, withoutAddress(err)
-}
-
-// Write implements [net.Conn].
-func (l line) Write(b []byte) (int, error) {
-	n, err := l.Conn.Write(b)
-	return n, withoutAddress(err)
-}
-
-func withoutAddress(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return &net.OpError{Op: op.Op, Net: op.Net, Err: op.Err}
-	}
-	return err
-}
-
-// dial connects so that a server which is gone without a word is noticed within seconds: by probes while nothing is under way,
-// by unacknowledged bytes otherwise. A caller without a deadline would else hold its connection for a quarter of an hour.
-func dial(ctx context.Context, network, address string) (net.Conn, error) {
-	d := net.Dialer{
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: unanswered / 2, Interval: unanswered / 6, Count: 3},
-		Control:         impatient,
-	}
-	c, err := d.DialContext(ctx, network, address)
+// PrepareContext implements [driver.ConnPrepareContext].
+func (c quietConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	s, err := c.Conn.PrepareContext(ctx, query)
 	if err != nil {
-		return nil, err
+		return nil, quiet(err)
 	}
-	return line{c}, nil
+	return quietStmt{s.(*stdlib.Stmt)}, nil
+}
+
+// BeginTx implements [driver.ConnBeginTx].
+func (c quietConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	tx, err := c.Conn.BeginTx(ctx, o)
+	if err != nil {
+		return nil, quiet(err)
+	}
+	return quietTx{tx}, nil
+}
+
+// ExecContext implements [driver.ExecerContext].
+func (c quietConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	r, err := c.Conn.ExecContext(ctx, query, args)
+	return r, quiet(err)
+}
+
+// QueryContext implements [driver.QueryerContext].
+func (c quietConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	r, err := c.Conn.QueryContext(ctx, query, args)
+	return quietly(r, err)
+}
+
+type quietStmt struct{ *stdlib.Stmt }
+
+// ExecContext implements [driver.StmtExecContext].
+func (s quietStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	r, err := s.Stmt.ExecContext(ctx, args)
+	return r, quiet(err)
+}
+
+// QueryContext implements [driver.StmtQueryContext].
+func (s quietStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	r, err := s.Stmt.QueryContext(ctx, args)
+	return quietly(r, err)
+}
+
+type quietTx struct{ driver.Tx }
+
+// Commit implements [driver.Tx].
+func (t quietTx) Commit() error { return quiet(t.Tx.Commit()) }
+
+type quietRows struct{ driver.Rows }
+
+// Next implements [driver.Rows].
+func (r quietRows) Next(dest []driver.Value) error { return quiet(r.Rows.Next(dest)) }
+
+// Close implements [driver.Rows].
+func (r quietRows) Close() error { return quiet(r.Rows.Close()) }
+
+func quietly(r driver.Rows, err error) (driver.Rows, error) {
+	if err != nil {
+		return nil, quiet(err)
+	}
+	return quietRows{r}, nil
 }

@@ -47,7 +47,7 @@ func parseURL(url string) (*pgx.ConnConfig, error) {
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = connectTimeout
 	}
-	c.DialFunc, c.OnPgError = dial, quiet(c.OnPgError)
+	c.DialFunc = dial
 	return c, nil
 }
 
