@@ -1,6 +1,7 @@
 package engines
 
 import (
+	"context"
 	"errors"
 	"os"
 	"testing"
@@ -32,14 +33,19 @@ func TestFreshDatabasesAreEmptyAndApart(t *testing.T) {
 }
 
 func TestAnEngineComesBackAfterAKill(t *testing.T) {
-	for name, p := range map[string]*Process{"redis": Redis(t), "minio": MinIO(t).Process, "postgres": OwnPostgreSQL(t).Process} {
-		if err := p.Kill(); err != nil {
+	type engine interface {
+		Kill() error
+		Start(context.Context) error
+		dial(context.Context) error
+	}
+	for name, e := range map[string]engine{"redis": Redis(t), "minio": MinIO(t), "postgres": OwnPostgreSQL(t)} {
+		if err := e.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		if p.dial(t.Context()) == nil {
+		if e.dial(t.Context()) == nil {
 			t.Errorf("%s still listens after a kill", name)
 		}
-		if err := p.Start(t.Context()); err != nil {
+		if err := e.Start(t.Context()); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -3,10 +3,15 @@ package engines
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -88,4 +93,53 @@ func OwnPostgreSQL(t testing.TB) *Postgres {
 	need(t, err)
 	closed(t, p.Process)
 	return p
+}
+
+// Kill ends the server as a crash does, its backends included: they notice the end of their parent by themselves, and
+// until they have, no other server can have the data.
+func (p *Postgres) Kill() error {
+	backends, err := p.backends()
+	if err != nil {
+		return err
+	}
+	if err := p.Process.Kill(); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(startTime); len(backends) > 0 && time.Now().Before(deadline); {
+		backends = slices.DeleteFunc(backends, gone)
+		<-time.After(5 * time.Millisecond)
+	}
+	return nil
+}
+
+// backends are the children of the server's first process.
+func (p *Postgres) backends() ([]int, error) {
+	text, err := os.ReadFile(filepath.Join(p.Dir, "data", "postmaster.pid"))
+	if err != nil {
+		return nil, fmt.Errorf("find backends: %w", err)
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	text, err = os.ReadFile(filepath.Join("/proc", first, "task", first, "children"))
+	if err != nil {
+		return nil, fmt.Errorf("find backends: %w", err)
+	}
+	var pids []int
+	for field := range strings.FieldsSeq(string(text)) {
+		pid, err := strconv.Atoi(field)
+		if err != nil {
+			return nil, fmt.Errorf("find backends: %w", err)
+		}
+		pids = append(pids, pid)
+	}
+	return pids, nil
+}
+
+// gone says that a process is not there any more, or is a zombie that nobody has asked after.
+func gone(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return true
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	return strings.HasPrefix(rest, "Z")
 }
