@@ -37,8 +37,15 @@ type where struct {
 	Reader   string `json:"reader"`
 }
 
+// engine is one that can be killed and started again.
+type engine interface {
+	Kill() error
+	Start(context.Context) error
+	Close() error
+}
+
 func run(ctx context.Context, in io.Reader, out io.Writer) (err error) {
-	all := map[string]*engines.Process{}
+	all := map[string]engine{}
 	defer func() {
 		for _, p := range all {
 			err = errors.Join(err, p.Close())
@@ -64,12 +71,12 @@ func run(ctx context.Context, in io.Reader, out io.Writer) (err error) {
 	return lines.Err()
 }
 
-func start(ctx context.Context, all map[string]*engines.Process) (w where, err error) {
+func start(ctx context.Context, all map[string]engine) (w where, err error) {
 	postgres, err := engines.StartPostgres(ctx)
 	if err != nil {
 		return w, err
 	}
-	all["postgres"] = postgres.Process
+	all["postgres"] = postgres
 	redis, err := engines.StartRedis(ctx)
 	if err != nil {
 		return w, err
@@ -79,7 +86,7 @@ func start(ctx context.Context, all map[string]*engines.Process) (w where, err e
 	if err != nil {
 		return w, err
 	}
-	all["minio"] = minio.Process
+	all["minio"] = minio
 	if w.Database, err = postgres.Fresh(ctx); err != nil {
 		return w, err
 	}
@@ -95,7 +102,7 @@ func start(ctx context.Context, all map[string]*engines.Process) (w where, err e
 	return w, nil
 }
 
-func obey(ctx context.Context, all map[string]*engines.Process, line string) error {
+func obey(ctx context.Context, all map[string]engine, line string) error {
 	verb, name, _ := strings.Cut(line, " ")
 	p := all[name]
 	switch {
