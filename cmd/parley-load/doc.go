@@ -1,0 +1,21 @@
+// Command parley-load measures the product as its users load it.
+//
+//	parley-load <command> [--seconds N] [--target URL] [--json]
+//
+// Without --target it starts a server process of its own on loopback, with fresh data in a temporary folder, pins it to
+// one processor and itself to the others, and takes the server's processor time and memory from the operating system.
+// It ends by itself, and its server ends with it. It prints a table with the raw limits of the machine below, measured
+// in the same run, or with --json an array with one object a scenario.
+//
+// sfu: one publisher and 100 subscribers in one room, so it runs signal/sfu as internal/server wires it, without the
+// interview around it, which has two people. Signalling goes through the child's standard streams. Subscribers are
+// Pion clients that decrypt every packet and read the number and the time of sending that the publisher wrote into it.
+// No sink is attached: recording is measured by itself. Scenarios: "uniform" (300 packets/s of 1,100 bytes in bursts of
+// ten) and "browser" (the packets of trace.txt, recorded from Chromium by parley-load record-trace, which says in its
+// first lines how); each with segmentation offload and without.
+//
+// Adding a command: a struct with a Run method as a field of cli (main.go), which embeds common; it measures and hands
+// its rows to common.print. A server process is another struct with a Run method, tagged hidden, that says "ready" by
+// [sayReady] and returns when its context ends; [startServer] starts it, and its *process is sampled by
+// [process.usage]. serve is the whole node (internal/server), serve-sfu the SFU alone.
+package main
