@@ -24,6 +24,7 @@ type booth struct {
 	calls []string
 	seats map[string]interview.Seat // by user
 	away  map[string]string         // user → device
+	over  bool                      // the room's interview
 }
 
 var _ gateway.Interviews = (*booth)(nil)
@@ -44,6 +45,18 @@ func (b *booth) noted(call string) bool {
 	return slices.Contains(b.calls, call)
 }
 
+func (b *booth) isOver() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.over
+}
+
+func (b *booth) finish() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.over = true
+}
+
 func (b *booth) seat(user identity.UserID) interview.Seat {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -56,6 +69,9 @@ func (b *booth) view(p identity.Principal, id interview.ID) (wire.Interview, err
 	}
 	if id != room {
 		return wire.Interview{}, policy.ErrNotFound
+	}
+	if b.isOver() {
+		return wire.Interview{ID: room, State: "ended", Participants: []wire.Participant{}}, nil
 	}
 	return wire.Interview{ID: room, State: "live", Reason: "seen by " + string(p.Role), Participants: []wire.Participant{}}, nil
 }
@@ -70,6 +86,9 @@ func (b *booth) View(_ context.Context, p identity.Principal, id interview.ID) (
 }
 
 func (b *booth) Active(_ context.Context, p identity.Principal) ([]wire.Interview, error) {
+	if b.isOver() {
+		return nil, nil
+	}
 	v, err := b.view(p, room)
 	return []wire.Interview{v}, err
 }

@@ -29,6 +29,7 @@ import (
 	"parley/storage/bus"
 	"parley/storage/bus/local"
 	"parley/storage/db"
+	"parley/storage/keys"
 	"parley/storage/keys/keystest"
 )
 
@@ -47,6 +48,7 @@ type node struct {
 	cfg     gateway.Config
 	db      *db.DB // nil unless onSQLite
 	store   chat.Store
+	vault   keys.Vault
 	chat    *chat.Service
 	bus     *lossy
 	metrics *prometheus.Registry
@@ -78,14 +80,14 @@ func overPipes(n *node) { n.pipes = newPipes() }
 func start(t testing.TB, opts ...option) *node {
 	t.Helper()
 	n := &node{
-		t: t, store: &chattest.Memory{}, bus: &lossy{Bus: local.New(local.Config{})}, metrics: prometheus.NewRegistry(), logs: &logs{},
+		t: t, store: &chattest.Memory{}, vault: keystest.New(), bus: &lossy{Bus: local.New(local.Config{})}, metrics: prometheus.NewRegistry(), logs: &logs{},
 	}
 	log := slog.New(slog.NewJSONHandler(n.logs, nil))
 	n.cfg = gateway.Config{Bus: n.bus, Node: "n1", Texts: policy.BuiltinTexts(), Log: log, Metrics: n.metrics}
 	for _, o := range opts {
 		o(n)
 	}
-	n.chat = chat.New(n.store, keystest.New(), gateway.NewHub(n.bus, log), chat.Config{Log: log})
+	n.chat = chat.New(n.store, n.vault, gateway.NewHub(n.bus, log), chat.Config{Log: log})
 	verifier, err := identity.NewVerifier(identity.VerifierConfig{Keys: map[string][]byte{kid: secret}, Revocations: n.cfg.Revocations, Log: log})
 	if err != nil {
 		t.Fatal(err)
@@ -370,11 +372,27 @@ func (r *raw) expectClose(code wire.Close) (before []wire.Body) {
 	}
 }
 
-// lossy is a bus that can be told to lose everything.
+// lossy is a bus that can be told to lose everything, and to say that it did.
 type lossy struct {
 	bus.Bus
-	mu   sync.Mutex
-	lose bool
+	mu      sync.Mutex
+	lose    bool
+	receive func(bus.Message)
+}
+
+// resync tells the receiver that messages were lost.
+func (l *lossy) resync() {
+	l.mu.Lock()
+	f := l.receive
+	l.mu.Unlock()
+	f(bus.Message{Resync: true})
+}
+
+func (l *lossy) Receive(ctx context.Context, n bus.Node, f func(bus.Message)) error {
+	l.mu.Lock()
+	l.receive = f
+	l.mu.Unlock()
+	return l.Bus.Receive(ctx, n, f)
 }
 
 func (l *lossy) loseAll(yes bool) {
