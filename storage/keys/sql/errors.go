@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -31,6 +32,9 @@ func (e *storeError) Error() string {
 	var refused *pgconn.PgError
 	if errors.As(e.cause, &refused) {
 		return fmt.Sprintf("the vault's database refuses: %s (SQLSTATE %s)", refused.Message, refused.Code)
+	}
+	if strings.Contains(e.cause.Error(), "refused TLS") {
+		return "the vault's database does not speak TLS: give it a certificate"
 	}
 	return fmt.Sprintf("the vault's database does not answer (%s)", keys.Reason(e.cause))
 }
