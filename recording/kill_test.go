@@ -69,7 +69,7 @@ func (k *kill) config(s *studio, node string) func(*recording.Config) {
 	return func(c *recording.Config) {
 		adopting(node)(c)
 		c.Store = killedStore{s.store, k}
-		recording.WithDisk(c, killedDisk{recording.RealDisk, k})
+		recording.WithDisk(c, killedDisk{lazy{recording.RealDisk}, k})
 	}
 }
 

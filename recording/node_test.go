@@ -44,6 +44,7 @@ func (s *studio) elsewhere(t *testing.T, node string) *studio {
 func adopting(node string) func(*recording.Config) {
 	return func(c *recording.Config) {
 		c.Node, c.AdoptAfter = node, 10*time.Second
+		recording.WithDisk(c, lazy{recording.RealDisk})
 		c.Alive = func(context.Context, string) (bool, error) { return false, nil }
 	}
 }

@@ -23,6 +23,8 @@ type lazyFile struct{ recording.File }
 
 func (lazyFile) Sync() error { return nil }
 
+func (lazy) SyncDir(string) error { return nil }
+
 func (l lazy) Create(path string) (recording.File, error) {
 	f, err := l.Disk.Create(path)
 	return lazyFile{f}, err

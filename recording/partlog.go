@@ -104,6 +104,9 @@ func (l *partLog) load(b []byte) error {
 			return nil
 		}
 		h, err := parsePartHeader(line, l.start.Epoch, l.next)
+		if again, _ := json.Marshal(h); err == nil && !bytes.Equal(again, line) {
+			err = fmt.Errorf("%w: not as it is written", errPart)
+		}
 		if err != nil && bytes.IndexByte(rest, '\n') < 0 {
 			return nil // the last line
 		}

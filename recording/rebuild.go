@@ -27,6 +27,9 @@ const nothingLeft = "its node is gone, and nothing had left it"
 //
 // The folder gets its name when it is whole and durable; a kill before leaves what is removed and made again.
 func (r *Recorder) rebuild(ctx context.Context, row Row) (State, error) {
+	if err := r.checkRoom(0); err != nil {
+		return "", err
+	}
 	k, err := r.cfg.Vault.Open(ctx, manifestKey(row.ID))
 	if erased(err) {
 		return StateFailed, r.saveFailed(ctx, row)

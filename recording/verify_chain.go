@@ -170,6 +170,9 @@ func (v *verifier) checkReceipt(r wire.ReceiptHead) {
 		f.Detail = "the receipt is of another recording"
 	case VerifyHead(v.pub, r) != nil:
 		f.Class, f.Detail = WrongKey, "the receipt is not signed by this key"
+	case v.end != nil && v.end.Lost != nil && v.end.Lost.Head == r.Head && v.end.Lost.Entries == r.Entries:
+		f.From, f.Class = f.To, Truncated
+		f.Detail = fmt.Sprintf("the receipt covers %d entries that were lost with their node; the end says so", r.Entries)
 	case r.Entries == 0 || r.Entries > n:
 		f.From, f.Class = f.To, Truncated
 		f.Detail = fmt.Sprintf("the receipt covers %d entries, there are %d", r.Entries, n)
