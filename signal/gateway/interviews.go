@@ -93,7 +93,11 @@ func (s *session) interviewOpen(ctx context.Context, f wire.InterviewOpen) (wire
 		return nil, err
 	}
 	view, err := rooms.Open(ctx, s.p, interview.Spec{Conversation: chat.ConversationID(f.Conversation)})
-	return wire.InterviewState{Interview: view}, err
+	if err != nil {
+		return nil, err
+	}
+	s.note(view)
+	return wire.InterviewState{Interview: view}, nil
 }
 
 func (s *session) interviewConsent(ctx context.Context, f wire.InterviewConsent) error {
@@ -153,7 +157,11 @@ func (s *session) sit(ctx context.Context, name string, take sitting) (wire.Body
 	if _, refused := errors.AsType[*policy.Refusal](err); refused && !had {
 		delete(s.seats, id)
 	}
-	return wire.InterviewState{Interview: view}, err
+	if err != nil {
+		return nil, err
+	}
+	s.note(view)
+	return wire.InterviewState{Interview: view}, nil
 }
 
 func (s *session) interviewLeave(ctx context.Context, f wire.InterviewLeave) error {

@@ -87,19 +87,19 @@ func (b *Bus) Run(ctx context.Context) error {
 	workers.Go(func() { b.sendAll(ctx) })
 	workers.Go(func() { b.registerAll(ctx) })
 	defer workers.Wait()
-	pause, down := firstPause, false
+	pause, said := firstPause, ""
 	for first := true; ; first = false {
 		whole, err := b.live(ctx, workers.Wait, first)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if whole {
-			pause, down = firstPause, false
+			pause, said = firstPause, ""
 		}
-		if !down {
-			b.log.LogAttrs(ctx, slog.LevelWarn, "redis is lost; sessions on other nodes find what is new by pings", slog.Any("err", plain(err)))
+		if why := plain(err); why.Error() != said { // tried again and again, told once
+			b.log.LogAttrs(ctx, slog.LevelWarn, "redis is lost; sessions on other nodes find what is new by pings", slog.Any("err", why))
+			said = why.Error()
 		}
-		down = true
 		select {
 		case <-time.After(pause/2 + mathrand.N(pause)):
 		case <-ctx.Done():
