@@ -7,13 +7,18 @@
 //	Recorder ── Start ──► Recording ── Sink(user) ──► sink ──► journal file      one writer goroutine each
 //	   │                      └───────────────────────────────► manifest file    one goroutine a recording
 //	   ├─ Recover   what a kill left is cut, closed and sealed by the code that Stop runs
-//	   ├─ Run       uploads sealed recordings, seals what could not be sealed before
+//	   ├─ Run       shipper: what became durable goes to the bucket as a part, every 3 s
+//	   │            uploads: sealed recordings go there as a whole, then parts and local files go
+//	   │            adopter: recordings of dead nodes are put together from their parts and sealed by the code of Recover
 //	   └─ List · Derive · Export      what participants may see and take along
 //	Verify          from bytes and a public key alone
 //
 // A sink copies each packet into a bounded buffer and never blocks. The writer seals the buffer into one
 // authenticated block at most every 100 ms and syncs it every 200 ms; nothing is ever on disk in clear. Playable files
 // are derived from the journal when someone may see them (package mux), never the other way round.
+//
+// A recording has one owner, its row's node under its row's epoch. Adoption moves the epoch, and what an older one writes
+// is refused; the former owner's sinks fail, and nothing is ever appended to a journal by another process.
 //
 // # What it is not
 //

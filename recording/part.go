@@ -183,8 +183,11 @@ func (s *partSealer) read(in io.Reader, epoch, number uint64, take func(partRang
 			return h, err
 		}
 	}
-	if n, err := io.ReadFull(in, make([]byte, 1)); n > 0 || !errors.Is(err, io.EOF) {
+	switch n, err := io.ReadFull(in, make([]byte, 1)); {
+	case n > 0:
 		return h, fmt.Errorf("%w: bytes after its last range", errPart)
+	case !errors.Is(err, io.EOF):
+		return h, cutPart(err)
 	}
 	return h, nil
 }
@@ -205,6 +208,9 @@ func readRange(in io.Reader, r partRange) ([]byte, error) {
 func cutPart(err error) error {
 	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("%w: it ends early", errPart)
+	}
+	if errors.Is(err, object.ErrDamaged) {
+		return fmt.Errorf("%w: %w", errPart, err)
 	}
 	return fmt.Errorf("read part: %w", err)
 }

@@ -127,16 +127,27 @@ func (b *rebuilding) peek(ctx context.Context, epoch uint64) (*partHeader, error
 	if errors.Is(err, object.ErrNotFound) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("fetch part: %w", err)
+	var h partHeader
+	if err = fetchError(err); err == nil {
+		defer in.Close()
+		h, err = b.parts.readHead(in, epoch, 0)
 	}
-	defer in.Close()
-	h, err := b.parts.readHead(in, epoch, 0)
 	if errors.Is(err, errPart) {
 		b.r.cfg.Log.ErrorContext(ctx, "part can't be read", "recording", b.id, "number", 0, "err", err)
 		return nil, nil
 	}
 	return &h, err
+}
+
+// fetchError is why a part could not be had; one that the store says is damaged is malformed.
+func fetchError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, object.ErrDamaged):
+		return fmt.Errorf("%w: %w", errPart, err)
+	}
+	return fmt.Errorf("fetch part: %w", err)
 }
 
 // run fetches an epoch's parts, at most so many, and says how many there were. What is after a hole, or after a part
@@ -169,7 +180,7 @@ func (b *rebuilding) part(ctx context.Context, epoch, n uint64) error {
 	defer cancel()
 	in, err := b.r.cfg.Bucket.Get(ctx, b.parts.key(epoch, n), 0, -1)
 	if err != nil {
-		return fmt.Errorf("fetch part: %w", err)
+		return fetchError(err)
 	}
 	defer in.Close()
 	var bodies [][]byte

@@ -33,16 +33,18 @@ type Finding struct {
 
 // Report is what a verification found.
 type Report struct {
-	Recording ID          `json:"recording"`
-	Format    int         `json:"format"`
-	Build     string      `json:"build"`
-	Reason    EndReason   `json:"reason"` // "" when the manifest has no end
-	Started   time.Time   `json:"started"`
-	Signed    time.Time   `json:"signed"`
-	Length    string      `json:"length"`
-	Entries   uint64      `json:"entries"`
-	Head      string      `json:"head"`
-	Key       chain.KeyID `json:"key"`
+	Recording ID        `json:"recording"`
+	Format    int       `json:"format"`
+	Build     string    `json:"build"`
+	Reason    EndReason `json:"reason"` // "" when the manifest has no end
+	// Lost is a head that was signed for more than there is, as the end says.
+	Lost    *LostHead   `json:"lost,omitempty"`
+	Started time.Time   `json:"started"`
+	Signed  time.Time   `json:"signed"`
+	Length  string      `json:"length"`
+	Entries uint64      `json:"entries"`
+	Head    string      `json:"head"`
+	Key     chain.KeyID `json:"key"`
 	// OwnKey says that no key was given, so the signature was held against the key in the bundle itself.
 	OwnKey bool `json:"own_key"`
 	// Receipts is how many heads from outside were held against the manifest; without any, the recording is only

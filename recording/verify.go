@@ -187,7 +187,7 @@ func (v *verifier) addBody(e Entry) error {
 		}
 	case EntryEnd:
 		if b, err := decodeBody[EndBody](e); err == nil {
-			v.end, v.report.Reason, v.report.Journals = &b, b.Reason, b.Journals
+			v.end, v.report.Reason, v.report.Lost, v.report.Journals = &b, b.Reason, b.Lost, b.Journals
 			v.report.Length = (time.Duration(b.DurationMS) * time.Millisecond).String()
 		}
 	}

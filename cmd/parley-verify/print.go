@@ -45,12 +45,19 @@ func printText(w io.Writer, r *recording.Report) error {
 func describe(b *bytes.Buffer, r *recording.Report) {
 	fmt.Fprintf(b, "recording  %s (format %d, by %s)\n", clean(string(r.Recording)), r.Format, clean(r.Build))
 	fmt.Fprintf(b, "started    %s, lasted %s, ended: %s\n", r.Started.Format(time.RFC3339), r.Length, clean(string(r.Reason)))
+	if r.Reason == recording.Adopted {
+		fmt.Fprintln(b, "adopted    its node was lost; another one sealed what had left it, and the gaps say from where on nothing had")
+	}
+	if r.Lost != nil {
+		fmt.Fprintf(b, "lost       a head %s of %d entries had been signed before; what is beyond this was lost with that node\n",
+			clean(r.Lost.Head), r.Lost.Entries)
+	}
 	fmt.Fprintf(b, "head       %s of %d entries, signed %s by key %s\n", clean(r.Head), r.Entries,
 		r.Signed.Format(time.RFC3339), clean(string(r.Key)))
 	for _, j := range r.Journals {
 		end := "closed in order"
 		if !j.Final {
-			end = "not closed: cut after a crash or a full disk"
+			end = "not closed: cut after a crash, a full disk or the loss of its node"
 		}
 		fmt.Fprintf(b, "journal    %s: %d bytes in %d segments, %s\n", clean(string(j.Participant)), j.Size, j.Segments, end)
 	}
