@@ -48,7 +48,12 @@ type bench struct {
 
 func newBench(t testing.TB, info media.Track, subscribers int, keep bool) *bench {
 	t.Helper()
-	s := New(Config{UDP: loopback})
+	return newBenchOf(t, Config{UDP: loopback}, info, subscribers, keep)
+}
+
+func newBenchOf(t testing.TB, cfg Config, info media.Track, subscribers int, keep bool) *bench {
+	t.Helper()
+	s := New(cfg)
 	if err := s.Open(); err != nil {
 		t.Fatal(err)
 	}
@@ -58,11 +63,11 @@ func newBench(t testing.TB, info media.Track, subscribers int, keep bool) *bench
 		t.Fatal(err)
 	}
 	b := &bench{sink: newSink()}
-	cfg := PeerConfig{ID: "a", Publish: both, Send: func(wire.Body) {}}
+	as := PeerConfig{ID: "a", Publish: both, Send: func(wire.Body) {}}
 	if keep {
-		cfg.Sink = b.sink
+		as.Sink = b.sink
 	}
-	p, err := r.Join(cfg)
+	p, err := r.Join(as)
 	if err != nil {
 		t.Fatal(err)
 	}
