@@ -31,7 +31,8 @@ func (s *Service) Consent(ctx context.Context, p identity.Principal, c wire.Inte
 }
 
 // Withdraw takes the consent back: media and journals stop within 3 s, and the interview ends (R3). The media is cut even
-// if the ledger can't be written; then the error says that the withdrawal must be tried again.
+// if the ledger can't be written; then the error says that the withdrawal must be tried again. [*cluster.Elsewhere] when it
+// is written down and the owner, another node, has not been told: it finds the withdrawal in the ledger by itself.
 func (s *Service) Withdraw(ctx context.Context, p identity.Principal, id ID) error {
 	if err := identity.Allow(p, identity.InterviewConsent); err != nil {
 		return err
@@ -47,7 +48,11 @@ func (s *Service) Withdraw(ctx context.Context, p identity.Principal, id ID) err
 	if err != nil {
 		s.cut(id) // the ledger told nobody
 	}
-	return errors.Join(err, s.ask(ctx, id, func(ctx context.Context, x *session) error { return x.takeBack(ctx, p.User, true) }))
+	told := s.ask(ctx, id, func(ctx context.Context, x *session) error { return x.takeBack(ctx, p.User, true) })
+	if err != nil && elsewhere(told) {
+		told = nil // what matters is that it is not written down
+	}
+	return errors.Join(err, told)
 }
 
 // record writes the withdrawal down, its audit entry first; the ledger then tells [Service.withdrawn].

@@ -85,6 +85,9 @@ type Interview struct {
 	// Posted is the last state whose card is known to stand in the conversation. While it differs from State the card
 	// is posted again; its client id is the same on every try.
 	Posted State
+
+	// Epoch is that of the lease under which it was last written; zero before its first owner.
+	Epoch uint64
 }
 
 // MaxParticipants is how many an interview may have.

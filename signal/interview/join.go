@@ -75,13 +75,13 @@ func (s *Service) Gone(p identity.Principal, id ID, seat string) {
 	ctx := context.Background()
 	err := s.ask(ctx, id, func(_ context.Context, x *session) error {
 		if st := x.seats[p.User]; st != nil && st.last.ID == seat && st.awayUntil.IsZero() {
-			st.conn.Store(nil)
+			st.part("")
 			st.awayUntil = time.Now().Add(s.cfg.Hold)
 			x.changed = true
 		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, policy.ErrUnavailable) && !errors.Is(err, policy.ErrNotFound) {
+	if err != nil && !errors.Is(err, policy.ErrUnavailable) && !errors.Is(err, policy.ErrNotFound) && !elsewhere(err) {
 		s.cfg.Log.ErrorContext(ctx, "hold seat", slog.String("interview", string(id)), slog.Any("err", err))
 	}
 }

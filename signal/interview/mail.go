@@ -14,6 +14,7 @@ type mail struct {
 	media     bool   // a seat's media changed
 	failed    *stage // whose recording failed
 	sealed    int
+	lost      bool // another node has the interview
 }
 
 func newMail() mail {
@@ -35,8 +36,12 @@ func (x *session) read() {
 	got := x.mail
 	x.mail = newMail()
 	x.mu.Unlock()
-	x.changed = x.changed || got.media
-	if x.sealing -= got.sealed; got.sealed > 0 {
+	x.sealing -= got.sealed
+	if got.lost && x.loaded {
+		x.disown("lease lost")
+	}
+	x.changed = x.changed || got.media && x.loaded
+	if got.sealed > 0 && x.loaded {
 		x.receipts()
 	}
 	for user := range got.revoked {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"parley/chat"
+	"parley/internal/cluster"
 	"parley/internal/identity"
 	"parley/internal/privacy"
 	"parley/signal/media"
@@ -42,6 +43,16 @@ type (
 		Interview(users []identity.UserID, id ID)
 		// Receipt hands out the signed heads of a recording that was sealed (E6).
 		Receipt(users []identity.UserID, r wire.InterviewReceipt)
+	}
+
+	// Leases say which node owns an interview; a room's name is the interview's id. [*cluster.Cluster] is used as it is.
+	Leases interface {
+		Acquire(ctx context.Context, room string) (cluster.Lease, error)
+		Release(ctx context.Context, l cluster.Lease) error
+		// Where names the other living nodes that hold rooms of these.
+		Where(ctx context.Context, rooms ...string) (map[string]cluster.NodeID, error)
+		Lost(f func(room string))
+		Died(f func(cluster.NodeID))
 	}
 
 	// Recorder makes recordings. One part runs from when the first participant enters an empty room until it is empty

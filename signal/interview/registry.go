@@ -119,16 +119,19 @@ func (s *Service) all() []*session {
 	return list
 }
 
-// reserve takes one of the node's rooms; false when all are taken.
-func (s *Service) reserve() bool {
+// reserve takes one of the node's rooms; refused when all are taken, or when all were handed over.
+func (s *Service) reserve() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.handed {
+		return policy.ErrUnavailable.After(2 * time.Second)
+	}
 	if s.rooms >= s.cfg.MaxInterviews {
-		return false
+		return policy.ErrUnavailable.With("All interview rooms are in use. Please try again shortly.", "面试间已满，请稍后再试。")
 	}
 	s.rooms++
 	s.metrics.active.Set(float64(s.rooms))
-	return true
+	return nil
 }
 
 func (s *Service) release() {
@@ -136,4 +139,5 @@ func (s *Service) release() {
 	defer s.mu.Unlock()
 	s.rooms--
 	s.metrics.active.Set(float64(s.rooms))
+	signal(s.vacant)
 }

@@ -25,12 +25,15 @@ type Seat struct {
 	// Lost says that the connection has lost its seat for another reason than its own Leave or the interview's end. It
 	// must not block; nil is allowed.
 	Lost func(reason string)
+	// Over says, once, that the connection has no seat any more, for whatever reason: nothing comes by it after that. It
+	// must not block; nil is allowed.
+	Over func()
 }
 
 // Why a connection lost its seat.
 const (
 	LostReplaced = "replaced"      // the user joined by another connection: do not join again by yourself
-	LostFailed   = "failed"        // the media connection broke for good: join again
+	LostFailed   = "failed"        // the media connection broke for good, or the interview goes to another node: join again
 	LostConsent  = "consent"       // the consent's scope changed: join again
 	LostRevoked  = "revoked"       // access was taken away (T7)
 	LostExpired  = "token_expired" // join again with a new token
@@ -77,6 +80,20 @@ func addressed(id ID, b wire.Body) wire.Body {
 		return f
 	}
 	return b
+}
+
+// part takes the connection off the seat, and tells it why if a reason is given.
+func (s *seat) part(reason string) {
+	c := s.conn.Swap(nil)
+	if c == nil {
+		return
+	}
+	if reason != "" && c.Lost != nil {
+		c.Lost(reason)
+	}
+	if c.Over != nil {
+		c.Over()
+	}
 }
 
 // hear takes news of the peer, from the room's goroutine; true when the view changed.
@@ -146,9 +163,7 @@ func (x *session) vacate(user identity.UserID, reason string, gone bool) {
 	if gone {
 		s.lane.gap(media.Disconnected)
 	}
-	if c := s.conn.Swap(nil); c != nil && reason != "" && c.Lost != nil {
-		c.Lost(reason)
-	}
+	s.part(reason)
 }
 
 // dropFailed frees the seats whose media connection broke for good. One that is away is held: its client may still come

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"parley/internal/cluster"
 	"parley/internal/identity"
 	"parley/internal/policy"
 )
@@ -35,6 +36,8 @@ type session struct {
 	// All below belongs to the owner's goroutine.
 	interview Interview
 	loaded    bool
+	lease     cluster.Lease // while loaded
+	fenced    bool          // the store knows of a later owner; the mailbox says so, too
 	seats     map[identity.UserID]*seat
 	revoked   map[identity.UserID]time.Time // tokens signed until then are refused (T7)
 	stage     *stage                        // nil while nobody is, or lately was, in the room
@@ -68,12 +71,14 @@ func (x *session) run() {
 		timer.Reset(time.Until(x.next()))
 		select {
 		case <-x.quit:
+			x.letGo()
 			return
 		case <-x.svc.closing:
 			x.suspend("shutdown")
 			if x.unsaved {
 				x.keep(context.Background())
 			}
+			x.letGo()
 			return
 		case q := <-x.inbox:
 			x.read()
@@ -94,7 +99,11 @@ func (x *session) answer(q *request) error {
 	if err := x.load(q.ctx); err != nil {
 		return err
 	}
-	return q.do(q.ctx, x)
+	err := q.do(q.ctx, x)
+	if x.fenced || errors.Is(err, ErrFenced) { // it was done to what is another node's by now
+		return policy.ErrUnavailable.After(time.Second)
+	}
+	return err
 }
 
 // concerns says whether a withdrawal of the user's ends what runs. Any goroutine may ask.
@@ -110,15 +119,16 @@ func (x *session) concerns(user identity.UserID, named bool) bool {
 // nothing is a request that only makes the owner load the interview.
 func (x *session) nothing(context.Context) error { return nil }
 
-// load reads the interview when it is first needed. One that is live without having had an owner was so when the server
-// stopped: it waits for its participants for a while. One whose withdrawal a stop kept from being followed ends now (R3).
+// load makes this node the owner and reads the interview when it is first needed. One that is live without having had an
+// owner was so when its node stopped or died: it waits for its participants for a while. One whose withdrawal that kept from
+// being followed ends now (R3).
 func (x *session) load(ctx context.Context) error {
 	if x.loaded {
 		return nil
 	}
 	ctx, cancel := step(ctx)
 	defer cancel()
-	i, err := x.svc.cfg.Store.Load(ctx, x.id)
+	i, lease, err := x.acquire(ctx)
 	if errors.Is(err, ErrUnknown) {
 		return policy.ErrNotFound
 	}
@@ -127,9 +137,10 @@ func (x *session) load(ctx context.Context) error {
 	}
 	no, err := x.nos(ctx, i)
 	if err != nil {
+		x.release(lease)
 		return fmt.Errorf("load interview: %w", err)
 	}
-	x.interview, x.loaded = i, true
+	x.interview, x.lease, x.loaded = i, lease, true
 	if i.State == Live {
 		x.rejoinBy = time.Now().Add(x.svc.cfg.Rejoin)
 	}
@@ -190,6 +201,9 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
+// zero is no time.
+var zero time.Time
+
 // reached says that a time is set and has come.
 func reached(t, now time.Time) bool { return !t.IsZero() && !now.Before(t) }
 
@@ -224,7 +238,7 @@ func (x *session) empty(ctx context.Context) {
 		x.end(ctx, identity.Principal{}, Abandoned)
 		return
 	}
-	x.suspend("empty")
+	x.strike("empty")
 }
 
 // settle lets others see what changed and rests when there is nothing to stay for.
@@ -255,11 +269,16 @@ func (x *session) show() {
 }
 
 // keep brings the store and the conversation up to date with what happened. What fails is tried again until it is done;
-// a crash before leaves the former state, and the card for the next sweep.
+// a crash before leaves the former state, and the card for the next sweep. A refusal because of a later owner is the news
+// that there is one.
 func (x *session) keep(ctx context.Context) {
 	err := x.save(ctx)
 	if err == nil {
 		err = x.announce(ctx)
+	}
+	if errors.Is(err, ErrFenced) {
+		x.fenced = true
+		x.svc.leaseLost(string(x.id))
 	}
 	x.unsaved = err != nil
 	if x.unsaved {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"parley/internal/identity"
@@ -34,8 +35,8 @@ func (x *session) begin(ctx context.Context, p identity.Principal) error {
 	if x.stage != nil {
 		return nil
 	}
-	if !x.svc.reserve() {
-		return policy.ErrUnavailable.With("All interview rooms are in use. Please try again shortly.", "面试间已满，请稍后再试。")
+	if err := x.svc.reserve(); err != nil {
+		return err
 	}
 	st := &stage{lanes: map[identity.UserID]*lane{}, done: make(chan struct{})}
 	if err := x.roll(ctx, p, st); err != nil {
@@ -125,7 +126,7 @@ func (x *session) strike(reason string) {
 	x.room.Store(nil)
 	for user, s := range x.seats {
 		s.lane.serve(nil)
-		s.conn.Store(nil)
+		s.part("")
 		delete(x.seats, user)
 	}
 	close(st.done)
@@ -134,8 +135,13 @@ func (x *session) strike(reason string) {
 	x.seal(st.recording, reason)
 }
 
-// suspend gives up the room; the interview goes on as it was.
-func (x *session) suspend(reason string) { x.strike(reason) }
+// suspend gives up the room; the interview goes on as it was, and who was in it is told to join again.
+func (x *session) suspend(reason string) {
+	for user := range maps.Clone(x.seats) {
+		x.vacate(user, LostFailed, false)
+	}
+	x.strike(reason)
+}
 
 // seal stops the recording in the background. If it fails, or the process dies meanwhile, the recorder's recovery seals
 // the part later.

@@ -56,6 +56,21 @@ func (m *Memory) Load(_ context.Context, id interview.ID) (interview.Interview, 
 	return interview.Interview{}, cmp.Or(m.fail, interview.ErrUnknown)
 }
 
+// Claim implements [interview.Store].
+func (m *Memory) Claim(_ context.Context, id interview.ID, epoch uint64) (interview.Interview, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := slices.IndexFunc(m.rows, func(row interview.Interview) bool { return row.ID == id })
+	if n < 0 || m.fail != nil {
+		return interview.Interview{}, cmp.Or(m.fail, interview.ErrUnknown)
+	}
+	if m.rows[n].Epoch > epoch {
+		return interview.Interview{}, interview.ErrFenced
+	}
+	m.rows[n].Epoch = epoch
+	return clone(m.rows[n]), nil
+}
+
 // Save implements [interview.Store].
 func (m *Memory) Save(_ context.Context, i interview.Interview) error {
 	m.mu.Lock()
@@ -65,6 +80,9 @@ func (m *Memory) Save(_ context.Context, i interview.Interview) error {
 		return cmp.Or(m.fail, interview.ErrUnknown)
 	}
 	saved, was := clone(i), m.rows[n]
+	if was.Epoch > saved.Epoch {
+		return interview.ErrFenced
+	}
 	saved.Key, saved.Conversation, saved.Opened = was.Key, was.Conversation, was.Opened
 	m.rows[n] = saved
 	return nil
@@ -91,7 +109,8 @@ func matches(i interview.Interview, f interview.Filter) bool {
 		(f.Key == "" || i.Key == f.Key) &&
 		(len(f.States) == 0 || slices.Contains(f.States, i.State)) &&
 		(f.OpenedBefore.IsZero() || i.Opened.Before(f.OpenedBefore)) &&
-		(!f.Unposted || i.Posted != i.State)
+		(!f.Unposted || i.Posted != i.State) &&
+		i.ID > f.After
 }
 
 func clone(i interview.Interview) interview.Interview {

@@ -21,6 +21,7 @@ func Store(t *testing.T, open func(*testing.T) interview.Store) {
 		"one at a time in a conversation":               oneAtATime,
 		"a key names one interview for ever":            keyForEver,
 		"save changes what may change":                  saveChanges,
+		"a former owner's writes are refused":           fencing,
 		"what is not there is unknown":                  unknown,
 		"list matches every field of the filter":        listFilters,
 		"of many that create at once one is the answer": createRace,
@@ -128,9 +129,43 @@ func saveChanges(t *testing.T, s interview.Store) {
 	same(t, load(t, s, want.ID), want)
 }
 
+func fencing(t *testing.T, s interview.Store) {
+	i := create(t, s, sample(1, "c1"))
+	former, err := s.Claim(t.Context(), i.ID, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.Epoch = 3
+	same(t, former, i)
+	latter, err := s.Claim(t.Context(), i.ID, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	former.State, former.Participants[0].Consent = interview.Ended, interview.TookBack
+	if err := s.Save(t.Context(), former); !errors.Is(err, interview.ErrFenced) {
+		t.Errorf("the former owner saves: %v", err)
+	}
+	if _, err := s.Claim(t.Context(), i.ID, 3); !errors.Is(err, interview.ErrFenced) {
+		t.Errorf("the former owner claims: %v", err)
+	}
+	same(t, load(t, s, i.ID), latter)
+	latter.State = interview.Live
+	save(t, s, latter)
+	save(t, s, latter)
+	same(t, load(t, s, i.ID), latter)
+	if again, err := s.Claim(t.Context(), i.ID, 4); err != nil {
+		t.Error(err)
+	} else {
+		same(t, again, latter)
+	}
+}
+
 func unknown(t *testing.T, s interview.Store) {
 	if _, err := s.Load(t.Context(), "01900000-0000-7000-8000-000000000009"); !errors.Is(err, interview.ErrUnknown) {
 		t.Errorf("load: %v", err)
+	}
+	if _, err := s.Claim(t.Context(), "01900000-0000-7000-8000-000000000009", 1); !errors.Is(err, interview.ErrUnknown) {
+		t.Errorf("claim: %v", err)
 	}
 	if err := s.Save(t.Context(), sample(9, "c9")); !errors.Is(err, interview.ErrUnknown) {
 		t.Errorf("save: %v", err)
@@ -167,6 +202,7 @@ func listFilters(t *testing.T, s interview.Store) {
 		"opened before":   {interview.Filter{OpenedBefore: two.Opened}, 10, []interview.ID{one.ID}},
 		"unposted":        {interview.Filter{Unposted: true}, 10, []interview.ID{two.ID, three.ID}},
 		"user and state":  {interview.Filter{User: "bob", States: open}, 10, nil},
+		"the next page":   {interview.Filter{After: one.ID}, 1, []interview.ID{two.ID}},
 		"no such user":    {interview.Filter{User: "eve"}, 10, nil},
 		"a quote in text": {interview.Filter{Key: "' OR ''='"}, 10, nil},
 	} {
