@@ -2,6 +2,7 @@ package recording_test
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -61,19 +62,18 @@ func TestOfSeveralNodesOneAdopts(t *testing.T) {
 		rec := s.start(t)
 		live(t, rec, 7*time.Second)
 		n2 := s.elsewhere(t, "n2")
-		nodes := []*studio{n2}
-		for _, name := range []string{"n3", "n4"} {
+		for _, name := range []string{"n2", "n3", "n4"} {
 			n := &studio{dir: t.TempDir(), store: n2.store, bucket: n2.bucket, vault: s.vault}
-			n.again(adopting(name))
-			nodes = append(nodes, n)
-		}
-		for _, n := range nodes {
+			n.again(func(c *recording.Config) {
+				adopting(name)(c)
+				c.Alive = func(_ context.Context, node string) (bool, error) { return node != "local", nil }
+			})
 			defer n.run(t)()
 		}
 		time.Sleep(30 * time.Second)
 		row, err := n2.store.Get(t.Context(), rec.ID())
 		if err != nil || !row.Stored || row.Epoch != 2 {
-			t.Errorf("the row is %+v, %v; want it stored after one adoption", row, err)
+			t.Errorf("the row is stored: %v, of epoch %d, %v; want it stored after one adoption", row.Stored, row.Epoch, err)
 		}
 		stop(t, rec)
 		end()
