@@ -14,11 +14,10 @@ type disk struct {
 	syncDir func(dir string) error
 	link    func(from, to string) error
 	rename  func(from, to string) error
-	remove  func(path string) error
 }
 
 func osDisk() disk {
-	return disk{sync: (*os.File).Sync, syncDir: syncDir, link: os.Link, rename: os.Rename, remove: os.Remove}
+	return disk{sync: (*os.File).Sync, syncDir: syncDir, link: os.Link, rename: os.Rename}
 }
 
 // writeNew writes a file that must not be there yet, durably. After an error it may be there, whole.
@@ -48,23 +47,26 @@ func (d disk) write(tmp, path string, data []byte, publish func(from, to string)
 	return d.syncDir(filepath.Dir(path))
 }
 
-// destroy overwrites a file and removes it, durably. A file that is not there is no error.
-func (d disk) destroy(path string) error {
+// destroy takes a file away, durably and in one step, and overwrites it afterwards. A file that is not there is no
+// error. A crash leaves the file whole, or in tmp.
+func (d disk) destroy(tmp, path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return d.syncDir(filepath.Dir(path))
+		return d.syncDir(filepath.Dir(path)) // the call that took it away may have failed here
 	}
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if err := d.scrub(f); err != nil {
+	away := filepath.Join(tmp, filepath.Base(path))
+	defer os.Remove(away)
+	if err := d.rename(path, away); err != nil {
 		return err
 	}
-	if err := d.remove(path); err != nil {
+	if err := d.syncDir(filepath.Dir(path)); err != nil {
 		return err
 	}
-	return d.syncDir(filepath.Dir(path))
+	return d.scrub(f)
 }
 
 // scrub overwrites a file that no name leads to any more; nil is nothing to do.

@@ -88,7 +88,7 @@ func (v *Vault) resealFolder(first byte) (damaged int, err error) {
 	v.stripes[first].Lock()
 	defer v.stripes[first].Unlock()
 	names, err := v.namesIn(first)
-	if err != nil {
+	if err != nil || len(names) == 0 {
 		return 0, err
 	}
 	for _, name := range names {
@@ -126,14 +126,14 @@ func (v *Vault) dropGenerations() error {
 		return err
 	}
 	ring := v.ring.Load()
-	if err := v.disk.destroy(filepath.Join(v.dir, checkFile)); err != nil {
+	if err := v.disk.destroy(v.tmp(), filepath.Join(v.dir, checkFile)); err != nil {
 		return err
 	}
 	for _, e := range all {
 		if e.generation == ring.Newest() {
 			continue
 		}
-		if err := v.disk.destroy(v.envelopePath(e.generation, e.id)); err != nil {
+		if err := v.disk.destroy(v.tmp(), v.envelopePath(e.generation, e.id)); err != nil {
 			return err
 		}
 	}
