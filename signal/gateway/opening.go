@@ -39,6 +39,9 @@ func (s *session) open() error {
 	if err := s.enter(); err != nil {
 		return err
 	}
+	if s.revoked() { // since it was verified; from here a revocation finds the session (T7)
+		return s.turnAway(ref, policy.ErrRevoked)
+	}
 	if err := s.welcome(ref, hello.Resume); err != nil {
 		return err
 	}

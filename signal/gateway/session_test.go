@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -167,6 +168,23 @@ func TestARevokedTokenEndsTheSessionsThatLiveByIt(t *testing.T) {
 		r.send("2", wire.Ping{})
 		expect[wire.Pong](r, "2")
 	}
+}
+
+// A token that is taken back while its session begins is missed by whoever looks for sessions to end.
+func TestATokenTakenBackDuringHelloOpensNothing(t *testing.T) { // T7
+	n := start(t, limits(quietPings), func(n *node) { n.cfg.Revocations = &afterFirst{} })
+	r := n.raw()
+	r.send("h", wire.Hello{Token: token(t, ann, time.Hour)})
+	r.expectError("h", "revoked")
+	r.expectClose(wire.CloseRevoked)
+	eventually(t, "the session is gone", func() bool { return n.Sessions() == 0 })
+}
+
+// afterFirst has everything revoked right after it was asked for the first time.
+type afterFirst struct{ asked atomic.Bool }
+
+func (a *afterFirst) Revoked(context.Context, identity.UserID, string, time.Time) (bool, error) {
+	return a.asked.Swap(true), nil
 }
 
 func TestARevocationIsFoundWhenItsHintIsLost(t *testing.T) {
