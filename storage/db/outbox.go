@@ -81,19 +81,12 @@ func (o *Outbox) Append(ctx context.Context, events ...outbox.Event) error {
 // Claim implements [outbox.Store]. On PostgreSQL several nodes claim at once: rows that another has locked are passed over.
 // A crash after the claim leaves events that come due again when the lease is over.
 func (o *Outbox) Claim(ctx context.Context, limit int, lease time.Duration) ([]outbox.Claim, error) {
-	now := `(SELECT ` + o.db.now() + `)` // once a statement, so that the index is searched for it
 	due := false
-	err := o.db.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM outbox WHERE due_us <= `+now+`)`).Scan(&due)
+	err := o.db.read.QueryRowContext(ctx, `SELECT COALESCE((SELECT MIN(due_us) FROM outbox) <= `+o.db.now()+`, FALSE)`).Scan(&due)
 	if err != nil || !due {
 		return nil, wrap("look for events that are due", err)
 	}
-	pick := `SELECT id FROM outbox WHERE due_us <= ` + now + ` ORDER BY due_us LIMIT $1`
-	if o.db.dialect == postgresDialect {
-		pick += ` FOR UPDATE SKIP LOCKED`
-	}
-	rows, err := o.db.write.QueryContext(ctx, `WITH due AS MATERIALIZED (`+pick+`)
-		UPDATE outbox SET due_us = `+now+` + $2, attempts = attempts + 1 WHERE id IN (SELECT id FROM due)
-		RETURNING `+eventColumns+`, attempts`, limit, lease.Microseconds())
+	rows, err := o.db.write.QueryContext(ctx, o.claim(limit), lease.Microseconds())
 	if err != nil {
 		return nil, fmt.Errorf("claim events: %w", err)
 	}
@@ -103,6 +96,19 @@ func (o *Outbox) Claim(ctx context.Context, limit int, lease time.Duration) ([]o
 	})
 	slices.SortFunc(claims, func(a, b outbox.Claim) int { return cmp.Compare(a.Event.ID, b.Event.ID) })
 	return claims, wrap("claim events", err)
+}
+
+// claim is the statement that claims. It must cost the same whatever waits: the clock is read once, so that the index is
+// searched for it, the limit is written out, and PostgreSQL gets the rows' ids as an array, since it can't know how few they
+// are and might read the whole table.
+func (o *Outbox) claim(limit int) string {
+	now := `(SELECT ` + o.db.now() + `)`
+	pick, ids := fmt.Sprintf(`SELECT id FROM outbox WHERE due_us <= %s ORDER BY due_us LIMIT %d`, now, limit), `IN (SELECT id FROM due)`
+	if o.db.dialect == postgresDialect {
+		pick, ids = pick+` FOR UPDATE SKIP LOCKED`, `= ANY (ARRAY (SELECT id FROM due))`
+	}
+	return `WITH due AS MATERIALIZED (` + pick + `) UPDATE outbox SET due_us = ` + now + ` + $1, attempts = attempts + 1
+		WHERE id ` + ids + ` RETURNING ` + eventColumns + `, attempts`
 }
 
 func wrap(what string, err error) error {
