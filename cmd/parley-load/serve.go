@@ -28,7 +28,7 @@ type node struct {
 
 // Run serves until the parent ends; the data goes with it.
 func (serveCommand) Run(ctx context.Context, out io.Writer) error {
-	about := node{KeyID: "load", Secret: []byte(rand.Text())}
+	about := node{KeyID: "load", Secret: []byte(rand.Text() + rand.Text())}
 	var err error
 	if about.Data, err = os.MkdirTemp("", "parley-load-"); err != nil {
 		return fmt.Errorf("make data folder: %w", err)

@@ -63,6 +63,7 @@ type figures struct {
 	received   int64
 	delay      time.Duration // 99th percentile
 	perCall    float64       // datagrams a system call
+	allocated  float64       // objects
 	subscriber int
 }
 
@@ -78,6 +79,7 @@ func (f figures) row(name string, offload bool, subscribers int, raw limits) row
 		{"delay_p99_ms", rounded(float64(f.delay.Microseconds())/1e3, 2)},
 		{"rss_kb_per_subscriber", rounded(float64(f.rss)/1024/float64(subscribers), 0)},
 		{"datagrams_per_call", rounded(f.perCall, 2)},
+		{"allocs_per_packet", rounded(f.allocated/expected, 3)},
 		{"raw_sendto_us", raw.Sendto},
 		{"raw_segmented_us", raw.Segmented},
 	}

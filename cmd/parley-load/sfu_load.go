@@ -170,6 +170,7 @@ func (l *sfuLoad) watch(ctx context.Context, d time.Duration, before usage) (fig
 	}
 	f := figures{packets: ended.index - began.index, elapsed: ended.at.Sub(began.at), cpu: ended.use.cpu - began.use.cpu,
 		rss: ended.use.rss - before.rss, received: l.meter.received.Load(), delay: l.meter.percentile(0.99)}
+	f.allocated = ended.count.Allocations - began.count.Allocations
 	if calls := ended.count.SystemCalls - began.count.SystemCalls; calls > 0 {
 		f.perCall = (ended.count.Datagrams - began.count.Datagrams) / calls
 	}

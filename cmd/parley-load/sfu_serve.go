@@ -40,10 +40,11 @@ type signalling struct {
 	Count *counters `json:"count,omitempty"`
 }
 
-// counters are the socket's.
+// counters are what only the server itself knows.
 type counters struct {
 	Datagrams   float64 `json:"datagrams"`
 	SystemCalls float64 `json:"system_calls"`
+	Allocations float64 `json:"allocations"` // of the whole server
 }
 
 // stage is a room and who is in it.
@@ -181,7 +182,9 @@ func (st *stage) count() (counters, error) {
 	if err != nil {
 		return counters{}, fmt.Errorf("read counters: %w", err)
 	}
-	var c counters
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	c := counters{Allocations: float64(memory.Mallocs)}
 	for _, f := range families {
 		switch f.GetName() {
 		case "parley_sfu_udp_datagrams_total":
