@@ -32,6 +32,7 @@ func (c *Config) check() error {
 		c.checkOrigins(),
 		c.checkKeys(),
 		c.checkOperation(),
+		c.checkEngines(),
 	)
 }
 

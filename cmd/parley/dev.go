@@ -26,7 +26,7 @@ type devCommand struct {
 }
 
 // Run serves the demo until a signal comes.
-func (d *devCommand) Run(ctx context.Context, io streams) error {
+func (d *devCommand) Run(ctx context.Context, hurry hurry, io streams) error {
 	if d.Data == "" {
 		d.Data = devFolder()
 	}
@@ -46,7 +46,7 @@ func (d *devCommand) Run(ctx context.Context, io streams) error {
 	}
 	cfg.Tokens.Keys[key.ID] = key.Secret
 	demo := &demo{key: key, issuer: d.Issuer, audience: d.Audience, now: time.Now}
-	cfg.Pages, cfg.Seats = web.Demo(), demo
+	cfg.Pages, cfg.Seats, cfg.Hurry = web.Demo(), demo, hurry
 	return d.start(ctx, io, cfg, demo)
 }
 

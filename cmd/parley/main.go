@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
-	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -22,6 +19,7 @@ type cli struct {
 	//lint:ignore SA5008 as above
 	Serve serveCommand `cmd:"" set:"http=:443" set:"format=json" help:"Run the server for real use."`
 
+	Keys    keysCommand    `cmd:"" help:"Look after the vault: list, rotate, keep what was erased from coming back."`
 	Token   tokenCommand   `cmd:"" help:"Mint a token for development (HS256)."`
 	Ready   readyCommand   `cmd:"" help:"Say whether the server on this machine is ready; exit code 1 if not."`
 	Version versionCommand `cmd:"" help:"Say which version this is."`
@@ -29,23 +27,18 @@ type cli struct {
 
 // streams are where a command writes: results to out, everything else (logs, hints) to err.
 type streams struct {
+	in       io.Reader
 	out, err io.Writer
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, hurry, stop := untilSignal()
 	defer stop()
-	// After the first signal the default action comes back, so that another one ends the program at once; not
-	// immediately, because supervisors and shells send the first one twice.
-	context.AfterFunc(ctx, func() { time.AfterFunc(impatience, stop) })
-	if err := run(ctx, os.Args[1:], streams{os.Stdout, os.Stderr}); err != nil {
+	if err := run(ctx, hurry, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}); err != nil {
 		fmt.Fprintln(os.Stderr, "parley:", err)
 		os.Exit(exitCode(err))
 	}
 }
-
-// impatience is from when on a second signal is meant as one.
-const impatience = 2 * time.Second
 
 // errUsage marks what the caller can mend by other arguments: exit code 2.
 var errUsage = errors.New("see parley --help")
@@ -58,7 +51,7 @@ func exitCode(err error) int {
 	return 1
 }
 
-func run(ctx context.Context, args []string, io streams) error {
+func run(ctx context.Context, h hurry, args []string, io streams) error {
 	parser, err := kong.New(&cli{},
 		kong.Name("parley"),
 		kong.Description("Chat and recorded video interviews for a recruiting platform."),
@@ -67,7 +60,7 @@ func run(ctx context.Context, args []string, io streams) error {
 		kong.Writers(io.out, io.err),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(io),
+		kong.Bind(io, h),
 	)
 	if err != nil {
 		return fmt.Errorf("command line: %w", err)

@@ -65,7 +65,7 @@ func printed(t *testing.T, line string) string {
 		args = append([]string{"token"}, args...)
 	}
 	var out bytes.Buffer
-	if err := run(t.Context(), args, streams{&out, io.Discard}); err != nil {
+	if err := run(t.Context(), nil, args, streams{nil, &out, io.Discard}); err != nil {
 		t.Fatalf("%v: %v", args, err)
 	}
 	return strings.TrimSpace(out.String())
@@ -78,7 +78,7 @@ func serve(t *testing.T, line string) string {
 	log, w := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- run(ctx, strings.Fields(line), streams{io.Discard, w})
+		ended <- run(ctx, nil, strings.Fields(line), streams{nil, io.Discard, w})
 		w.Close()
 	}()
 	ready := make(chan string, 1)

@@ -12,6 +12,7 @@ import (
 
 	"parley/internal/identity"
 	"parley/internal/server"
+	"parley/storage/object/s3"
 	"parley/web"
 )
 
@@ -21,7 +22,7 @@ type serveCommand struct {
 }
 
 // Run serves until a signal comes.
-func (s *serveCommand) Run(ctx context.Context, io streams) error {
+func (s *serveCommand) Run(ctx context.Context, hurry hurry, io streams) error {
 	if err := errors.Join(s.check(), s.checkServe()); err != nil {
 		return err
 	}
@@ -29,7 +30,7 @@ func (s *serveCommand) Run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
-	cfg.Pages = web.Client()
+	cfg.Pages, cfg.Hurry = web.Client(), hurry
 	node, err := server.New(cfg)
 	if err != nil {
 		return err
@@ -61,10 +62,18 @@ func (c *Config) server(io streams) (server.Config, error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return server.Config{}, &wrong{"data", err.Error(), "name a folder that this user may write"}
 	}
+	engines, err := c.engines()
+	if err != nil {
+		return server.Config{}, err
+	}
 	cfg := server.Config{
 		HTTP: c.HTTP, Admin: c.Admin, UDP: everywhere(udp), UDPWorkers: c.UDPWorkers, Public: addresses(c.PublicIP),
 		Data:        c.Data,
 		TLS:         server.TLS{CertFile: c.TLSCert, KeyFile: c.TLSKey, Domains: c.ACMEDomain, Email: c.ACMEEmail},
+		Engines:     engines,
+		Cluster:     server.Cluster{Address: c.Cluster, TLS: c.ClusterTLS},
+		Outward:     server.Outward{Region: c.Region, Recipients: c.Recipient, Webhook: string(c.Webhook), Secrets: plain(c.WebhookSecret)},
+		DrainFor:    time.Duration(c.DrainFor),
 		BehindProxy: c.BehindProxy, Origins: origins(c.Origin),
 		Tokens:    identity.VerifierConfig{Issuer: c.Issuer, Audience: c.Audience, JWKSURL: c.JWKSURL, Skew: time.Duration(c.ClockSkew)},
 		Build:     thisBuild().String(),
@@ -103,4 +112,26 @@ func (c *Config) logger(io streams) *slog.Logger {
 		return slog.New(slog.NewTextHandler(io.err, options))
 	}
 	return slog.New(slog.NewJSONHandler(io.err, options))
+}
+
+// engines turns settings that were checked into what a vault and a node are opened with.
+func (c *Config) engines() (server.Engines, error) {
+	e := server.Engines{Database: string(c.Database), Vault: string(c.Vault), RootKey: c.RootKey, Redis: string(c.Redis), S3: c.S3}
+	var err error
+	if e.Trust, err = c.trust(); err != nil || c.S3 == "" {
+		return e, err
+	}
+	if e.Writer, err = s3.ParseCredential(string(c.S3Writer)); err != nil {
+		return e, err
+	}
+	e.Reader, err = s3.ParseCredential(string(c.S3Reader))
+	return e, err
+}
+
+func plain(secrets []secret) []string {
+	var all []string
+	for _, s := range secrets {
+		all = append(all, string(s))
+	}
+	return all
 }

@@ -22,6 +22,16 @@ type Config struct {
 	// Data is a folder that exists; one server a folder.
 	Data string
 	TLS  TLS
+	// Engines replace the embedded ones of the data folder.
+	Engines Engines
+	// Cluster joins this node to others.
+	Cluster Cluster
+	// Outward is what leaves the server.
+	Outward Outward
+	// DrainFor is how long a stop waits for interviews to end before it hands them to other nodes; Hurry, once closed, ends
+	// that wait.
+	DrainFor time.Duration
+	Hurry    <-chan struct{}
 	// BehindProxy says that a proxy ends TLS and appends the client's address to X-Forwarded-For.
 	BehindProxy bool
 	// Origins are web origins besides the server's own whose pages may connect.
@@ -37,6 +47,20 @@ type Config struct {
 	// StopAfter is the hard deadline of a clean stop; 0 means 25 s.
 	StopAfter time.Duration
 	Log       *slog.Logger // nil: slog.Default
+}
+
+// Cluster is how nodes reach each other. The zero value is a node that is alone.
+type Cluster struct {
+	Address string // host:port; port 0 takes a free one
+	TLS     string // folder with ca.crt, node.crt and node.key
+}
+
+// Outward is where content may go, and where events are delivered.
+type Outward struct {
+	Region     string   // where data must stay (L4); empty: anywhere
+	Recipients []string // hosts inside the region, or allowed
+	Webhook    string   // empty: no events
+	Secrets    []string // that sign them
 }
 
 // defaultStopAfter leaves time before the 30 s after which service managers kill.

@@ -56,7 +56,7 @@ func (s *Server) handler() http.Handler {
 		Verifier: s.node.verifier, Conversations: s.node.chat, Interviews: s.node.interviews, Recordings: shown{s.node.recorder},
 		Revoker: s.node.revoker, Sessions: revoked{&s.node}, Audit: s.node.audit, Signer: s.node.vault, Texts: s.node.texts,
 		Figures: s.metrics, LastHead: s.node.heads.lastHead, Version: s.cfg.Build, Address: s.address(),
-		Metrics: s.metrics, Log: s.log,
+		Outbox: s.graves(), Metrics: s.metrics, Log: s.log,
 	})
 	logged := http.NewServeMux()
 	logged.Handle("/v1/", cors(api, s.cfg.Origins))
@@ -72,10 +72,21 @@ func (s *Server) handler() http.Handler {
 	return hasty(secure(outer, s.cfg.TLS.on()))
 }
 
+// graves are the events that a webhook did not take; nil without one.
+func (s *Server) graves() admin.Outbox {
+	if s.node.outbox == nil {
+		return nil
+	}
+	return s.node.db.Outbox()
+}
+
 // ready says whether the node can serve: its parts run and its database answers.
 func (s *Server) ready(ctx context.Context) error {
 	if s.failed.Err() != nil {
 		return errors.New("a part has failed")
+	}
+	if s.draining.Load() {
+		return errDraining
 	}
 	if err := s.node.db.Ping(ctx); err != nil {
 		return errors.New("the database does not answer")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -18,6 +19,8 @@ type Server struct {
 	metrics *prometheus.Registry
 	parts   *parts
 	failed  context.Context // ends, with its cause, when a part ended by itself
+
+	draining atomic.Bool
 
 	node  node
 	web   *door
@@ -53,6 +56,8 @@ func (s *Server) open(ctx context.Context) error {
 		open func(context.Context) error
 	}{
 		{"storage", s.openStorage},
+		{"cluster", s.openCluster},
+		{"outbox", s.openOutbox},
 		{"recorder", s.openRecorder},
 		{"media", s.openMedia},
 		{"services", s.openServices},
@@ -65,7 +70,7 @@ func (s *Server) open(ctx context.Context) error {
 	return nil
 }
 
-// Run serves until ctx ends or a part fails, then stops in order within the deadline.
+// Run serves until ctx ends or a part fails, then drains (unless it failed) and stops in order within the deadline.
 func (s *Server) Run(ctx context.Context) error {
 	s.start()
 	s.log.InfoContext(ctx, "ready", slog.String("http", s.URL()), slog.String("admin", s.AdminURL()), slog.Any("udp", s.ports()))
@@ -75,6 +80,9 @@ func (s *Server) Run(ctx context.Context) error {
 	case <-s.failed.Done():
 		failure = context.Cause(s.failed)
 		s.log.ErrorContext(ctx, "part failed; stopping", slog.Any("err", failure))
+	}
+	if failure == nil {
+		s.drain(context.WithoutCancel(ctx))
 	}
 	s.log.InfoContext(ctx, "stopping")
 	err := errors.Join(failure, s.Close())

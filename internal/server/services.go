@@ -10,6 +10,7 @@ import (
 	"parley/internal/privacy"
 	"parley/signal/gateway"
 	"parley/signal/interview"
+	"parley/storage/bus"
 )
 
 // openServices puts the domains together. Nothing of it runs yet.
@@ -25,14 +26,15 @@ func (s *Server) openServices(context.Context) (err error) {
 	n.ledger = privacy.New(privacy.Config{Store: n.db.Consents(), Vault: n.vault, Texts: n.texts})
 	n.hub = gateway.NewHub(n.bus, s.log)
 	n.heads = &heads{Hub: n.hub}
-	n.chat = chat.New(n.db.Chat(), n.vault, n.hub, chat.Config{Log: s.log, Metrics: s.metrics})
+	n.chat = chat.New(n.db.Chat(), n.vault, n.hub, chat.Config{Events: n.outbox != nil, Log: s.log, Metrics: s.metrics})
 	n.interviews = interview.New(interview.Config{
 		Store: n.db.Interviews(), Chat: n.chat, Ledger: n.ledger, Recorder: recorder{n.recorder, s.log},
-		SFU: rooms{n.sfu}, Hub: n.heads, Audit: n.audit, Texts: n.texts, Log: s.log, Metrics: s.metrics,
+		SFU: rooms{n.sfu}, Hub: n.heads, Audit: n.audit, Texts: n.texts, Leases: n.cluster,
+		Log: s.log, Metrics: s.metrics,
 	})
 	n.gateway = gateway.New(gateway.Config{
-		Verifier: n.verifier, Chat: n.chat, Interviews: n.interviews, Bus: n.bus, Node: thisNode, Texts: n.texts,
-		Revocations: n.revoker, Origins: s.cfg.Origins, Address: s.address(), Log: s.log, Metrics: s.metrics,
+		Verifier: n.verifier, Chat: n.chat, Interviews: n.interviews, Bus: n.bus, Node: bus.Node(n.name), Texts: n.texts,
+		Revocations: n.revoker, Revoked: n.unseat, Origins: s.cfg.Origins, Address: s.address(), Log: s.log, Metrics: s.metrics,
 	})
 	return nil
 }
@@ -47,6 +49,19 @@ func (s *Server) auditKey(ctx context.Context) ([32]byte, error) {
 // gateway needs interviews, and the doors open last and close first.
 func (s *Server) start() {
 	n := &s.node
+	s.parts.run("cluster", n.cluster.Run)
+	if n.calls != nil {
+		s.parts.run("cluster address", func(ctx context.Context) error { return n.cluster.Serve(ctx, n.calls) })
+	}
+	if n.wire != nil {
+		s.parts.run("bus", n.wire.Run)
+	}
+	if n.canary != nil {
+		s.parts.run("store's canary", n.canary.Run)
+	}
+	if n.outbox != nil {
+		s.parts.run("outbox", n.outbox.Run)
+	}
 	s.parts.run("recorder", n.recorder.Run)
 	s.parts.run("chat", n.chat.Run)
 	s.parts.run("interviews", n.interviews.Run)
@@ -56,7 +71,7 @@ func (s *Server) start() {
 	s.parts.run("web address", func(ctx context.Context) error { return s.web.serve(ctx, s.grace()) })
 }
 
-// revoked ends what is open with what was revoked (T7).
+// revoked ends what is open with what was revoked, on every node (T7).
 type revoked struct{ *node }
 
 // Drop implements admin.Sessions.
@@ -66,5 +81,11 @@ func (r revoked) Drop(rev identity.Revocation) {
 		return
 	}
 	r.gateway.Drop(rev.User)
-	r.interviews.Revoke(rev.User)
+}
+
+// unseat takes a revoked user's seats on this node; the gateway of each node tells it.
+func (n *node) unseat(rev identity.Revocation) {
+	if rev.User != "" {
+		n.interviews.Revoke(rev.User)
+	}
 }

@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 
 	"parley/chat"
 	"parley/internal/audit"
+	"parley/internal/cluster"
 	"parley/internal/identity"
+	"parley/internal/outbox"
 	"parley/internal/policy"
 	"parley/internal/privacy"
 	"parley/recording"
@@ -17,21 +20,24 @@ import (
 	"parley/signal/gateway"
 	"parley/signal/interview"
 	"parley/signal/sfu"
-	"parley/storage/bus/local"
+	"parley/storage/bus"
 	"parley/storage/db"
 	"parley/storage/keys/file"
-	objects "parley/storage/object/fs"
+	"parley/storage/object"
 )
-
-// thisNode names the node on the bus and in recordings; an embedded server is the only one.
-const thisNode = "local"
 
 // node is what a server is made of, bottom floor first.
 type node struct {
-	vault   *file.Vault
-	objects *objects.Bucket
+	name    string // of this node, among all
+	vault   Vault
+	objects object.Bucket
+	canary  runner // proves the store again and again; nil for a folder
 	db      *db.DB
-	bus     *local.Bus
+	bus     bus.Bus
+	wire    runner // what carries the bus to other nodes; nil within one process
+	cluster *cluster.Cluster
+	calls   net.Listener // of other nodes; nil for a node that is alone
+	outbox  *outbox.Outbox
 
 	revoker  identity.Revoker
 	verifier *identity.Verifier
@@ -50,40 +56,40 @@ type node struct {
 
 // folders of the data folder, all private.
 const (
-	keysFolder       = "keys"
+	KeysFolder       = "keys" // of the embedded vault
 	objectsFolder    = "objects"
 	recordingsFolder = "recordings" // not yet in objects
 	databaseFile     = "parley.db"
+	lockFile         = "lock"
 )
 
-// openStorage opens keys first and closes them last: whatever is above seals with them. The vault's lock also keeps a
-// second server out of the folder.
+// openStorage opens keys first and closes them last: whatever is above seals with them. The folder's lock keeps a second
+// server out of it.
 func (s *Server) openStorage(ctx context.Context) (err error) {
-	n := &s.node
 	if err := s.folders(); err != nil {
 		return err
 	}
-	if n.vault, err = file.Open(s.path(keysFolder), file.Config{Metrics: s.metrics}); err != nil {
+	lock, err := file.Lock(s.path(lockFile))
+	if err != nil {
 		return err
 	}
-	s.parts.closer("keys", n.vault.Close)
-	if n.db, err = db.OpenSQLite(ctx, s.path(databaseFile)); err != nil {
+	s.parts.closer("data folder", lock.Close)
+	if s.node.name, err = nodeName(s.cfg.Data); err != nil {
 		return err
 	}
-	s.parts.closer("database", n.db.Close)
-	if n.objects, err = objects.Open(s.path(objectsFolder), objects.Config{Metrics: s.metrics}); err != nil {
-		return err
+	for _, open := range []func(context.Context) error{s.openVault, s.openDatabase, s.openObjects, s.openBus} {
+		if err := open(ctx); err != nil {
+			return err
+		}
 	}
-	s.parts.closer("objects", n.objects.Close)
-	n.bus = local.New(local.Config{Metrics: s.metrics})
-	n.revoker = n.db.Revocations()
+	s.node.revoker = s.node.db.Revocations()
 	return nil
 }
 
 func (s *Server) path(name string) string { return filepath.Join(s.cfg.Data, name) }
 
 func (s *Server) folders() error {
-	for _, name := range []string{keysFolder, objectsFolder, recordingsFolder} {
+	for _, name := range []string{objectsFolder, recordingsFolder} {
 		if err := os.MkdirAll(s.path(name), 0o700); err != nil {
 			return fmt.Errorf("make folder: %w", err)
 		}
@@ -91,12 +97,17 @@ func (s *Server) folders() error {
 	return nil
 }
 
+// alive says whether another node lives, so that nobody takes its recordings from it.
+func (s *Server) alive(ctx context.Context, node string) (bool, error) {
+	return s.node.cluster.Alive(ctx, cluster.NodeID(node))
+}
+
 // openRecorder seals what a crash left before anything new is recorded or shown. What can't be sealed now is tried again
 // while the node serves: one broken recording does not keep all others from working.
 func (s *Server) openRecorder(ctx context.Context) error {
 	s.node.recorder = recording.New(recording.Config{
 		Dir: s.path(recordingsFolder), Store: s.node.db.Recordings(), Bucket: s.node.objects, Vault: s.node.vault,
-		Mux: mux.WebM, Node: thisNode, Build: s.cfg.Build, Log: s.log, Metrics: s.metrics,
+		Mux: mux.WebM, Node: s.node.name, Build: s.cfg.Build, Alive: s.alive, Log: s.log, Metrics: s.metrics,
 	})
 	if err := s.node.recorder.Recover(ctx); err != nil {
 		s.log.ErrorContext(ctx, "recordings could not be recovered yet", slog.Any("err", err))
