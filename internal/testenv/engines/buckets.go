@@ -20,11 +20,11 @@ import (
 // Credential is a user of a MinIO server.
 type Credential struct{ Key, Secret string }
 
-// lockDays is the shortest default lock that S3 knows.
-const lockDays = 1
+// lockDays are the default locks that the product wants of each class.
+var lockDays = map[string]uint{"part": 7, "recording": 180}
 
 // Buckets makes a store on the server as an operator would: for each class a bucket name-part, name-recording with
-// versions and a default COMPLIANCE lock of one day, a user who may only put and one who may only read, by the policies
+// versions and the default COMPLIANCE lock that the product wants, a user who may only put and one who may only read, by the policies
 // of deploy/s3.
 func (m *Minio) Buckets(t testing.TB, name string) (writer, reader Credential) {
 	t.Helper()
@@ -38,7 +38,7 @@ func (m *Minio) Buckets(t testing.TB, name string) (writer, reader Credential) {
 // MakeBuckets is [Minio.Buckets] for programs.
 func (m *Minio) MakeBuckets(ctx context.Context, name string) (writer, reader Credential, err error) {
 	for class, rules := range map[string][]byte{"part": policies.PartLifecycle, "recording": policies.RecordingLifecycle} {
-		err = errors.Join(err, m.lockedBucket(ctx, name+"-"+class, rules))
+		err = errors.Join(err, m.lockedBucket(ctx, name+"-"+class, lockDays[class], rules))
 	}
 	writer, reader = Credential{name + "-writer", rand.Text()}, Credential{name + "-reader", rand.Text()}
 	err = errors.Join(err, m.Grant(ctx, writer, Policy(policies.WriterPolicy, name)), m.Grant(ctx, reader, Policy(policies.ReaderPolicy, name)))
@@ -59,7 +59,7 @@ func (m *Minio) Owner() (*minio.Client, error) {
 		Transport: &http.Transport{DisableKeepAlives: true}}) // leaves no goroutine to a test
 }
 
-func (m *Minio) lockedBucket(ctx context.Context, name string, rules []byte) error {
+func (m *Minio) lockedBucket(ctx context.Context, name string, days uint, rules []byte) error {
 	owner, err := m.Owner()
 	if err != nil {
 		return err
@@ -67,7 +67,7 @@ func (m *Minio) lockedBucket(ctx context.Context, name string, rules []byte) err
 	if err := owner.MakeBucket(ctx, name, minio.MakeBucketOptions{Region: m.Region, ObjectLocking: true}); err != nil {
 		return fmt.Errorf("make bucket %s: %w", name, err)
 	}
-	mode, days, unit := minio.Compliance, uint(lockDays), minio.Days
+	mode, unit := minio.Compliance, minio.Days
 	if err := owner.SetObjectLockConfig(ctx, name, &mode, &days, &unit); err != nil {
 		return fmt.Errorf("lock bucket %s: %w", name, err)
 	}
