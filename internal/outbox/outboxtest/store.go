@@ -41,7 +41,10 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"a result without an outcome is refused", refusesNoOutcome},
 		{"an ended context does nothing", cancelled},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.run(t, open(t)) })
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // the tests mostly wait for disks
+			c.run(t, open(t))
+		})
 	}
 }
 
@@ -303,10 +306,8 @@ func replays(t *testing.T, s Store) {
 }
 
 func replaysAll(t *testing.T, s Store) {
-	const many = 600 // more than a portion
-	for range 6 {
-		put(t, s, many/6)
-	}
+	const many = 520 // more than a portion
+	put(t, s, many)
 	settle(t, s, outbox.Dead, 0, claimed(t, s, many, long)...)
 	put(t, s, 1)
 	if n, err := s.ReplayAll(t.Context()); n != many || err != nil {
