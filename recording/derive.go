@@ -106,7 +106,7 @@ type stored struct {
 
 // Records implements Media.
 func (s *stored) Records(ctx context.Context, f func(Record) error) error {
-	in, err := s.r.openFile(ctx, s.row, s.d, journalFile(s.p))
+	in, err := s.r.openJournal(ctx, s.row, s.d, s.p)
 	if err != nil {
 		return err
 	}
@@ -127,6 +127,19 @@ func (s *stored) Records(ctx context.Context, f func(Record) error) error {
 			return err
 		}
 	}
+}
+
+// openJournal opens a journal, with the tail that was handed in late: its bytes go on where those of the adopted one end.
+func (r *Recorder) openJournal(ctx context.Context, row Row, d details, p ParticipantID) (io.ReadCloser, error) {
+	late := d.objects(lateJournalFile(p))
+	if len(late) == 0 {
+		return r.openFile(ctx, row, d, journalFile(p))
+	}
+	whole := &inOrder{ctx: ctx, bucket: r.cfg.Bucket, rest: append(d.objects(journalFile(p)), late...)}
+	if err := whole.next(); err != nil {
+		return nil, fmt.Errorf("open recording: %w", err)
+	}
+	return whole, nil
 }
 
 // openFile opens a file of a sealed recording: here if it is this node's, or in the bucket once it is stored. Until

@@ -38,6 +38,7 @@ type details struct {
 	endDetails
 	Head    *SignedHead    `json:"head,omitempty"`
 	Objects []storedObject `json:"objects,omitempty"`
+	Late    *lateDetails   `json:"late,omitempty"`
 }
 
 // storedObject says under which random key the bucket has a file, or the run of its bytes from Offset on; set before the
@@ -126,6 +127,8 @@ type Side struct {
 	Duration time.Duration // to the last
 	Tracks   []TrackSpan
 	Gaps     []GapSpan
+	// Late is until when media goes on beyond the last gap, since its node is back and handed it in; zero: it does not.
+	Late time.Duration
 }
 
 // List gives an interview's recordings, oldest first: one for each time recording began. Those whose key was
@@ -169,8 +172,11 @@ func info(row Row, d details) Info {
 	}
 	for _, p := range d.People {
 		s := d.Summaries[p.ID]
-		i.Participants = append(i.Participants, Side{User: p.User, ID: p.ID, Start: s.First,
-			Duration: s.Last - s.First, Tracks: s.Tracks, Gaps: s.Gaps})
+		side := Side{User: p.User, ID: p.ID, Start: s.First, Duration: s.Last - s.First, Tracks: s.Tracks, Gaps: s.Gaps}
+		if d.Late != nil {
+			side.Late = d.Late.Until[p.ID]
+		}
+		i.Participants = append(i.Participants, side)
 	}
 	return i
 }

@@ -9,6 +9,7 @@
 //	   ├─ Recover   what a kill left is cut, closed and sealed by the code that Stop runs
 //	   ├─ Run       shipper: what became durable goes to the bucket as a part, every 3 s
 //	   │            uploads: sealed recordings go there as a whole, then parts and local files go
+//	   │            tails: what this node had beyond what another one adopted is handed in
 //	   │            adopter: recordings of dead nodes are put together from their parts and sealed by the code of Recover
 //	   └─ List · Derive · Export      what participants may see and take along
 //	Verify          from bytes and a public key alone

@@ -52,7 +52,9 @@ type Report struct {
 	Receipts int          `json:"receipts"`
 	Journals []JournalEnd `json:"journals"`
 	Gaps     []GapBody    `json:"gaps,omitempty"`
-	Findings []Finding    `json:"findings,omitempty"`
+	// Late are the tails that the node handed in whose recording another one had adopted.
+	Late     []LateJournal `json:"late,omitempty"`
+	Findings []Finding     `json:"findings,omitempty"`
 }
 
 // Intact says that nothing was found.

@@ -54,7 +54,7 @@ func (r *Recorder) sweep(ctx context.Context, u *uploads) {
 	if err := r.Recover(ctx); err != nil && ctx.Err() == nil {
 		r.cfg.Log.ErrorContext(ctx, "recordings wait to be sealed", "err", err)
 	}
-	for _, step := range []func(context.Context) error{u.begin, u.tidyParts} {
+	for _, step := range []func(context.Context) error{u.begin, u.tidyParts, u.tails} {
 		if err := step(ctx); err != nil && ctx.Err() == nil {
 			r.cfg.Log.ErrorContext(ctx, "recordings wait to be uploaded", "err", err)
 		}

@@ -92,7 +92,7 @@ func (r *Recorder) upload(ctx context.Context, id ID) error {
 		return err
 	}
 	for _, o := range d.Objects {
-		if err := r.put(ctx, row.ID, o); err != nil {
+		if err := r.put(ctx, r.folder(id), o); err != nil {
 			return fmt.Errorf("upload %s: %w", o.File, err)
 		}
 	}
@@ -116,7 +116,7 @@ func (r *Recorder) uploadable(ctx context.Context, id ID) (Row, details, error) 
 	if err != nil || len(d.Objects) > 0 {
 		return row, d, err
 	}
-	if d.Objects, err = r.describeFiles(id, d); err != nil {
+	if d.Objects, err = r.describe(r.folder(id), bundleFiles(d)); err != nil {
 		return row, d, err
 	}
 	return row, d, r.saveDetails(ctx, row, d)
@@ -136,20 +136,29 @@ func bundleFiles(d details) []string {
 	for _, p := range d.People {
 		names = append(names, journalFile(p.ID))
 	}
-	return append(names, manifestFile, headFile)
+	names = append(names, manifestFile, headFile)
+	if d.Late != nil {
+		for _, p := range d.People {
+			if _, ok := d.Late.Until[p.ID]; ok {
+				names = append(names, lateJournalFile(p.ID))
+			}
+		}
+		names = append(names, lateFile)
+	}
+	return names
 }
 
-// describeFiles gives each file random keys, with size and hash: one, or as many as its length asks for.
-func (r *Recorder) describeFiles(id ID, d details) ([]storedObject, error) {
+// describe gives each file random keys, with size and hash: one, or as many as its length asks for.
+func (r *Recorder) describe(dir string, names []string) ([]storedObject, error) {
 	var list []storedObject
-	for _, name := range bundleFiles(d) {
-		i, err := os.Stat(filepath.Join(r.folder(id), name))
+	for _, name := range names {
+		i, err := os.Stat(filepath.Join(dir, name))
 		if err != nil {
 			return nil, fmt.Errorf("describe file: %w", err)
 		}
 		for at := int64(0); at < i.Size() || at == 0; at += r.cfg.MaxObject {
 			run := section{name, at, min(i.Size()-at, r.cfg.MaxObject)}
-			sum, err := hashSection(r.folder(id), run)
+			sum, err := hashSection(dir, run)
 			if err != nil {
 				return nil, err
 			}
@@ -169,11 +178,11 @@ func randomKey() object.Key {
 var errUnconfirmed = errors.New("recording: bucket does not confirm the object")
 
 // put stores one object, unless the bucket has it, and has the bucket confirm its hash.
-func (r *Recorder) put(ctx context.Context, id ID, o storedObject) error {
+func (r *Recorder) put(ctx context.Context, dir string, o storedObject) error {
 	if r.confirmed(ctx, o) == nil {
 		return nil
 	}
-	f, err := openSections(r.folder(id), []section{{o.File, o.Offset, o.Size}})
+	f, err := openSections(dir, []section{{o.File, o.Offset, o.Size}})
 	if err != nil {
 		return err
 	}

@@ -34,8 +34,10 @@ func Verify(fsys fs.FS, pub ed25519.PublicKey, receipts ...wire.ReceiptHead) (*R
 	for _, r := range receipts {
 		v.checkReceipt(r)
 	}
-	if err := v.checkJournals(); err != nil {
-		return nil, err
+	for _, step := range []func() error{v.checkJournals, v.checkLate} {
+		if err := step(); err != nil {
+			return nil, err
+		}
 	}
 	v.checkFiles()
 	return v.report, nil

@@ -61,6 +61,10 @@ func describe(b *bytes.Buffer, r *recording.Report) {
 		}
 		fmt.Fprintf(b, "journal    %s: %d bytes in %d segments, %s\n", clean(string(j.Participant)), j.Size, j.Segments, end)
 	}
+	for _, j := range r.Late {
+		fmt.Fprintf(b, "late       %s: %d bytes after byte %d, handed in and signed by the lost node when it was back\n",
+			clean(string(j.Participant)), j.Length, j.Offset)
+	}
 	for _, g := range r.Gaps {
 		fmt.Fprintf(b, "gap        %s: %d-%d ms: %s\n", clean(string(g.Participant)), g.FromMS, g.ToMS, clean(g.Reason))
 	}
