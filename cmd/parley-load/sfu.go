@@ -56,15 +56,14 @@ func (c sfuCommand) Run(ctx context.Context, out io.Writer) error {
 
 // figures are what one scenario came to.
 type figures struct {
-	packets    int64 // published within the time
-	elapsed    time.Duration
-	cpu        time.Duration
-	rss        int64 // that the subscribers added
-	received   int64
-	delay      time.Duration // 99th percentile
-	perCall    float64       // datagrams a system call
-	allocated  float64       // objects
-	subscriber int
+	packets   int64 // published within the time
+	elapsed   time.Duration
+	cpu       time.Duration
+	rss       int64 // that the subscribers added
+	received  int64
+	delay     time.Duration // 99th percentile
+	perCall   float64       // datagrams a system call
+	allocated float64       // objects
 }
 
 func (f figures) row(name string, offload bool, subscribers int, raw limits) row {
