@@ -11,6 +11,9 @@
 //	                                           │ after the commit
 //	                                 Ack ◀─────┴────▶ Hub.Committed
 //
+// Where a webhook is configured, each entry brings an event of ids (package outbox), in the same transaction: neither exists
+// without the other.
+//
 // The log is the truth: an entry is durable before it is acknowledged, its seq is dense from 1 in its conversation, and
 // (conversation, sender, client id) names it once, for ever. The hub is a hint and may lose everything.
 //

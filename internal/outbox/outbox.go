@@ -67,7 +67,7 @@ const (
 	grace        = 3 * time.Second  // for tries under way when Run is told to end
 	gauging      = 15 * time.Second // between two looks at the backlog
 	sweeping     = time.Hour        // between two deletions of old dead letters
-	complaining  = time.Minute      // between two log lines about the target
+	complaining  = time.Minute      // between two log lines about the target, or about the store
 )
 
 // Outbox delivers the events of a store from one node. Any number of nodes may do so at once. Any goroutine may call it.
@@ -78,6 +78,8 @@ type Outbox struct {
 	lease   time.Duration
 	wake    chan struct{}
 	running atomic.Bool
+
+	faultTold atomic.Int64 // when the log last heard of the store, Unix nanoseconds
 }
 
 // New makes an outbox; it does nothing before [Outbox.Run]. The error says what is wrong with the target.
@@ -159,9 +161,11 @@ func (o *Outbox) sweep(ctx context.Context) {
 	}
 }
 
-// fault logs an error of the store, unless it is only the end.
+// fault logs an error of the store, unless it is only the end, once a minute at most.
 func (o *Outbox) fault(ctx context.Context, err error) {
-	if !errors.Is(ctx.Err(), context.Canceled) {
-		o.cfg.Log.ErrorContext(ctx, "outbox can't reach its store", slog.Any("err", err))
+	told, now := o.faultTold.Load(), time.Now().UnixNano()
+	if errors.Is(ctx.Err(), context.Canceled) || time.Duration(now-told) < complaining || !o.faultTold.CompareAndSwap(told, now) {
+		return
 	}
+	o.cfg.Log.ErrorContext(ctx, "outbox can't reach its store", slog.Any("err", err))
 }

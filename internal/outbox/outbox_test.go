@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -460,19 +461,36 @@ func TestStoppingLetsATryEnd(t *testing.T) {
 	})
 }
 
-// broken is a store whose claims fail.
-type broken struct{ *outboxtest.Memory }
+// broken is a store whose claims fail until it is mended.
+type broken struct {
+	*outboxtest.Memory
+	asked  atomic.Int64
+	mended atomic.Bool
+}
 
-func (broken) Claim(context.Context, int, time.Duration) ([]outbox.Claim, error) {
-	return nil, errors.New("no database")
+func (b *broken) Claim(ctx context.Context, limit int, lease time.Duration) ([]outbox.Claim, error) {
+	if b.asked.Add(1); !b.mended.Load() {
+		return nil, errors.New("no database")
+	}
+	return b.Memory.Claim(ctx, limit, lease)
 }
 
 func TestAStoreThatIsAwayIsAskedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := start(t, broken{&outboxtest.Memory{}}, &target{}, outbox.Config{Poll: time.Second})
-		pass(10*time.Second + time.Millisecond)
-		if tries := strings.Count(n.log.String(), "claim events: no database"); tries < 9 || tries > 12 {
-			t.Errorf("asked %d times in ten seconds", tries)
+		s, to := &broken{Memory: &outboxtest.Memory{}}, &target{}
+		n := start(t, s, to, outbox.Config{Poll: time.Second})
+		put(t, s, 1)
+		pass(10*time.Minute + time.Millisecond)
+		if asked := s.asked.Load(); asked < 500 || asked > 610 {
+			t.Errorf("asked %d times in ten minutes, want about once a second", asked)
+		}
+		if told := strings.Count(n.log.String(), "claim events: no database"); told < 1 || told > 11 {
+			t.Errorf("told the log %d times in ten minutes", told)
+		}
+		s.mended.Store(true)
+		pass(time.Second)
+		if len(to.got()) != 1 {
+			t.Error("not delivered once the store was back")
 		}
 	})
 }
