@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/pbkdf2"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
@@ -16,7 +17,6 @@ import (
 	"net/url"
 
 	"github.com/minio/minio-go/v7/pkg/signer"
-	"golang.org/x/crypto/argon2"
 )
 
 // Grant makes a user with the policy as its only one, or gives one that is there a new password and policy.
@@ -66,17 +66,21 @@ func (m *Minio) admin(ctx context.Context, path string, query url.Values, body [
 
 // seal encrypts a body that holds secrets as the administration wants it, under a key of the owner's password:
 //
-//	salt(32) ‖ 0 (Argon2id, AES-256-GCM) ‖ nonce(8) ‖ one sealed fragment
+//	salt(32) ‖ 2 (PBKDF2, AES-256-GCM) ‖ nonce(8) ‖ one sealed fragment
 //
 // A fragment's nonce ends in its number, from 1; its associated data is a flag (0x80: the last) and the tag that sealing
 // nothing as number 0 gives.
 func (m *Minio) seal(body []byte) []byte {
 	head := make([]byte, 32+1+8)
 	rand.Read(head)
-	head[32] = 0
-	block, err := aes.NewCipher(argon2.IDKey([]byte(m.Password), head[:32], 1, 64<<10, 4, 32))
+	head[32] = 2
+	key, err := pbkdf2.Key(sha256.New, m.Password, head[:32], 8192, 32)
 	if err != nil {
-		panic(err) // the key has the right length
+		panic(err) // the lengths are right
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		panic(err)
 	}
 	aead, err := cipher.NewGCM(block)
 	if err != nil {

@@ -10,7 +10,7 @@ type Broken struct {
 }
 
 func (b *Broken) Error() string {
-	return fmt.Sprintf("object store breaks a promise: %s: %s; %s", b.Property, b.Found, b.Fix)
+	return fmt.Sprintf("broken promise: %s: %s; %s", b.Property, b.Found, b.Fix)
 }
 
 // What a store must promise.
@@ -18,6 +18,7 @@ const (
 	propVersions  = "every put is a version of its own"
 	propDefault   = "buckets lock what is put, in COMPLIANCE mode and for the days of their class, without being asked"
 	propLocked    = "an object is under a COMPLIANCE lock"
+	propKept      = "objects are kept as they were put"
 	propOnce      = "a key that is taken is not written again"
 	propChecksums = "the store checks and keeps SHA-256 checksums"
 	propWriter    = "the writer's credential can put and do nothing else"

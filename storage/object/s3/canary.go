@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -140,7 +141,7 @@ func verdict(err error, property, fix string) error {
 	if errors.As(err, &broken) {
 		return err
 	}
-	if v := violation(""); errors.As(err, &v) || refused(err) || errors.Is(err, object.ErrNotFound) {
+	if v := violation(""); errors.As(err, &v) || refused(err) || status(err) == http.StatusNotFound || errors.Is(err, object.ErrNotFound) {
 		return &Broken{property, err.Error(), fix}
 	}
 	return fmt.Errorf("find out whether %s: %w", property, err)

@@ -96,11 +96,13 @@ func (c *canary) writerPuts(ctx context.Context) error {
 func (c *canary) readerReads(ctx context.Context) error {
 	for _, b := range []bird{c.caged, c.locked} {
 		v, _, err := c.store.first(ctx, b.bucket, b.Key)
-		if err != nil {
+		switch {
+		case errors.Is(err, object.ErrNotFound):
+			return notKept("a listing does not show it")
+		case err != nil:
 			return fmt.Errorf("list a canary's versions: %w", err)
-		}
-		if v != b.at {
-			return violation("a listing shows another version than was put")
+		case v != b.at:
+			return notKept("a listing shows another version")
 		}
 		if err := c.unchanged(ctx, b); err != nil {
 			return err
@@ -111,6 +113,9 @@ func (c *canary) readerReads(ctx context.Context) error {
 
 func (c *canary) unchanged(ctx context.Context, b bird) error {
 	s, err := c.store.head(ctx, b.at)
+	if errors.Is(err, object.ErrNotFound) {
+		return notKept("it is gone")
+	}
 	if err != nil {
 		return fmt.Errorf("look at a canary: %w", err)
 	}
@@ -124,9 +129,13 @@ func (c *canary) unchanged(ctx context.Context, b bird) error {
 		return fmt.Errorf("read a canary: %w", err)
 	}
 	if s.Info != b.Info || !bytes.Equal(body, b.body) {
-		return violation("a canary is not what was put")
+		return notKept("it reads otherwise")
 	}
 	return nil
+}
+
+func notKept(found string) error {
+	return &Broken{propKept, "a canary was put, and then " + found, fixStore}
 }
 
 // objectsAreLocked holds the lock of each canary, as two requests tell it, against the days of the class.
@@ -206,7 +215,7 @@ func (c *canary) lockHolds(ctx context.Context) error {
 	}
 	s, err := c.store.head(ctx, b.at)
 	if err != nil {
-		return fmt.Errorf("look at a version that could not be deleted: %w", err)
+		return fmt.Errorf("look at a version whose deletion was refused: %w", err)
 	}
 	longer := s.until.Add(time.Minute)
 	if err := c.retain(ctx, c.store.writer, b.at, minio.Compliance, longer); err != nil {
@@ -262,10 +271,13 @@ func (c *canary) marker(ctx context.Context, b bird) (found version, err error) 
 	return found, err
 }
 
-// needCanary says that a refusal comes from a policy that is too narrow to prove the lock.
+// needCanary tells a policy that is too narrow to prove the lock from a store that can't do what it says.
 func needCanary(err error) error {
-	if refused(err) {
+	switch {
+	case status(err) == http.StatusForbidden:
 		return &Broken{propHolds, err.Error(), fixWriter + ": it lets the writer try to delete canaries"}
+	case refused(err):
+		return &Broken{propHolds, err.Error(), fixStore}
 	}
 	return err
 }

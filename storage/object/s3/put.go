@@ -65,7 +65,7 @@ func (b *Bucket) put(ctx context.Context, u upload) error {
 		return fmt.Errorf("look at the new version: %w", err)
 	}
 	if seen.Info != u.Info {
-		return &Broken{Property: "objects are kept as they were put", Found: "another size or checksum", Fix: fixStore}
+		return &Broken{Property: propKept, Found: "another size or checksum", Fix: fixStore}
 	}
 	return seen.underLock()
 }

@@ -80,7 +80,7 @@ func (b *Bucket) location(ctx context.Context, bucket string) (string, error) {
 }
 
 // readLocation reads an answer to GetBucketLocation. A refusal of a request that was signed for another region names the
-// right one. Only at Amazon does an empty answer have a meaning.
+// right one. Only at Amazon does an empty answer have a meaning; one that can't be read tells nothing.
 func readLocation(status int, body []byte, amazon bool) (string, error) {
 	if status != http.StatusOK {
 		refusal := minio.ErrorResponse{}
@@ -92,7 +92,7 @@ func readLocation(status int, body []byte, amazon bool) (string, error) {
 	}
 	var location string
 	if err := xml.Unmarshal(body, &location); err != nil {
-		return "", minio.ErrorResponse{StatusCode: status, Code: "with something that is no location"}
+		return "", nil
 	}
 	switch location = strings.TrimSpace(location); {
 	case location == "EU":

@@ -52,6 +52,7 @@ func (c *canary) reads() []act {
 func (c *canary) changes() []act {
 	v := c.caged.at
 	soon := func() time.Time { return time.Now().Add(time.Hour) }
+	late := func() time.Time { return time.Now().Add(time.Duration(c.days)*24*time.Hour + time.Hour) }
 	return []act{
 		{"delete a version", func(ctx context.Context, as *minio.Core) error { return c.removeVersion(ctx, as, v) }},
 		{"hide an object", func(ctx context.Context, as *minio.Core) error {
@@ -59,6 +60,7 @@ func (c *canary) changes() []act {
 		}},
 		{"shorten a lock", func(ctx context.Context, as *minio.Core) error { return c.retain(ctx, as, v, minio.Compliance, soon()) }},
 		{"weaken a lock", func(ctx context.Context, as *minio.Core) error { return c.retain(ctx, as, v, minio.Governance, soon()) }},
+		{"lengthen a lock", func(ctx context.Context, as *minio.Core) error { return c.retain(ctx, as, v, minio.Compliance, late()) }},
 		{"put under a weaker lock", func(ctx context.Context, as *minio.Core) error {
 			return c.put(ctx, as, minio.PutObjectOptions{Mode: minio.Governance, RetainUntilDate: soon()})
 		}},

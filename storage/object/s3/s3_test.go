@@ -36,7 +36,7 @@ func newSite(t *testing.T) site {
 }
 
 func (s site) config() Config {
-	return Config{URL: s.URL(s.name), Region: s.Region, Classes: map[string]Class{"part": {1}, "recording": {1}},
+	return Config{URL: s.URL(s.name), Region: s.Region,
 		Writer: NewCredential(s.writer.Key, s.writer.Secret), Reader: NewCredential(s.reader.Key, s.reader.Secret)}
 }
 
