@@ -1,10 +1,11 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash/fnv"
 )
 
 // Acquire makes this node the room's owner, with an epoch higher than all before. Whoever held it in this process is fenced
@@ -64,14 +65,13 @@ func (c *Cluster) other(room string) NodeID {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var best NodeID
-	var most uint64
+	var most [sha256.Size]byte
 	for _, p := range c.living {
 		if p.Draining || p.Address == "" {
 			continue
 		}
-		h := fnv.New64a()
-		_, _ = h.Write([]byte(string(p.Node) + "\n" + room)) // never fails
-		if sum := h.Sum64(); best == "" || sum > most {
+		sum := sha256.Sum256([]byte(string(p.Node) + "\n" + room))
+		if best == "" || bytes.Compare(sum[:], most[:]) > 0 {
 			best, most = p.Node, sum
 		}
 	}
