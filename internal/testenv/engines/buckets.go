@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/minio/minio-go/v7"
@@ -24,8 +26,8 @@ type Credential struct{ Key, Secret string }
 var lockDays = map[string]uint{"part": 7, "recording": 180}
 
 // Buckets makes a store on the server as an operator would: for each class a bucket name-part, name-recording with
-// versions and the default COMPLIANCE lock that the product wants, a user who may only put and one who may only read, by the policies
-// of deploy/s3.
+// versions and the default COMPLIANCE lock that the product wants, a user who may only put and one who may only read, by
+// the policies of deploy/s3.
 func (m *Minio) Buckets(t testing.TB, name string) (writer, reader Credential) {
 	t.Helper()
 	writer, reader, err := m.MakeBuckets(t.Context(), name)
@@ -79,4 +81,14 @@ func (m *Minio) lockedBucket(ctx context.Context, name string, days uint, rules 
 		return fmt.Errorf("set lifecycle of %s: %w", name, err)
 	}
 	return nil
+}
+
+// MC is the path of MinIO's client, of which Debian has none (its mc is a file manager).
+func MC(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(cached(), "mc")
+	if _, err := os.Stat(path); err != nil {
+		need(t, fmt.Errorf("%w: mc", ErrMissing))
+	}
+	return path
 }

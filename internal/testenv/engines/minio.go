@@ -22,11 +22,7 @@ type Minio struct {
 
 // StartMinio starts a server in a folder of its own.
 func StartMinio(ctx context.Context) (*Minio, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = "/nonexistent"
-	}
-	server, err := find("minio", filepath.Join(cache, "parley", "bin"))
+	server, err := find("minio", cached())
 	if err != nil {
 		return nil, err
 	}
@@ -43,6 +39,15 @@ func StartMinio(ctx context.Context) (*Minio, error) {
 	p.command = []string{server, "server", "--quiet", "--address", p.Addr, filepath.Join(p.Dir, "data")}
 	p.answers = m.ready
 	return m, p.Start(ctx)
+}
+
+// cached is where .ci/setup puts what it builds.
+func cached() string {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "/nonexistent"
+	}
+	return filepath.Join(cache, "parley", "bin")
 }
 
 func (m *Minio) ready(ctx context.Context) error {
