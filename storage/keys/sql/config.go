@@ -17,7 +17,8 @@ import (
 
 // Config is what a [Vault] is told. URL and Root are required.
 type Config struct {
-	// URL is the address of the database, postgres://user:password@host/database; see [CheckURL].
+	// URL is the address of the database, postgres://user:password@host/database; see [CheckURL]. The user owns the
+	// database. A pooler between must be in session mode: a lock is held over statements while a root key is rotated.
 	URL string
 	// Root is the root key; every node has the same one, except while it is changed.
 	Root keys.Root
