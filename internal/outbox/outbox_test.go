@@ -411,6 +411,23 @@ func TestADeadTargetHoldsNothingInMemory(t *testing.T) {
 	})
 }
 
+func TestAStoreThatCantSettleHoldsNothingInMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const concurrency = 4
+		s, to := &outboxtest.Memory{}, &target{}
+		s.BreakSettle(outboxtest.Fails)
+		start(t, s, to, outbox.Config{Concurrency: concurrency})
+		put(t, s, 500)
+		pass(10 * time.Minute)
+		if sent := len(to.got()); sent == 0 || sent > 2*concurrency {
+			t.Errorf("%d events were sent that could not be settled, want at most %d", sent, 2*concurrency)
+		}
+		s.BreakSettle(outboxtest.None)
+		pass(10 * time.Minute)
+		waiting(t, s, 0, 0)
+	})
+}
+
 func TestATryEndsAtItsDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, to := &outboxtest.Memory{}, &target{answer: hangs}
@@ -434,6 +451,9 @@ func TestStoppingGivesBackWhatWasNotDelivered(t *testing.T) {
 		n.stop()
 		if took := time.Since(began); took > 4*time.Second {
 			t.Errorf("stopping took %v", took)
+		}
+		if tries := len(to.got()); tries != 2 {
+			t.Errorf("%d tries, want none after the end", tries)
 		}
 		claims, err := s.Claim(t.Context(), 100, time.Hour)
 		if err != nil || len(claims) != 10 {
