@@ -163,5 +163,5 @@ func (c *Cluster) Drain(ctx context.Context) error {
 	c.mu.Lock()
 	c.draining = true
 	c.mu.Unlock()
-	return c.beat(ctx)
+	return errors.Join(c.beat(ctx), c.look(ctx))
 }
