@@ -10,6 +10,7 @@ import (
 	"parley/internal/privacy"
 	"parley/signal/gateway"
 	"parley/signal/interview"
+	"parley/signal/interview/remote"
 	"parley/storage/bus"
 )
 
@@ -32,8 +33,9 @@ func (s *Server) openServices(context.Context) (err error) {
 		SFU: rooms{n.sfu}, Hub: n.heads, Audit: n.audit, Texts: n.texts, Leases: n.cluster,
 		Log: s.log, Metrics: s.metrics,
 	})
+	n.router = remote.New(remote.Config{Service: n.interviews, Cluster: n.cluster, Log: s.log})
 	n.gateway = gateway.New(gateway.Config{
-		Verifier: n.verifier, Chat: n.chat, Interviews: n.interviews, Bus: n.bus, Node: bus.Node(n.name), Texts: n.texts,
+		Verifier: n.verifier, Chat: n.chat, Interviews: n.router, Bus: n.bus, Node: bus.Node(n.name), Texts: n.texts,
 		Revocations: n.revoker, Revoked: n.unseat, Origins: s.cfg.Origins, Address: s.address(), Log: s.log, Metrics: s.metrics,
 	})
 	return nil
@@ -65,6 +67,7 @@ func (s *Server) start() {
 	s.parts.run("recorder", n.recorder.Run)
 	s.parts.run("chat", n.chat.Run)
 	s.parts.run("interviews", n.interviews.Run)
+	s.parts.run("interviews elsewhere", n.router.Run)
 	s.parts.run("gateway", n.gateway.Run)
 	s.parts.add("connections", n.gateway.Drain)
 	s.parts.run("admin address", func(ctx context.Context) error { return s.admin.serve(ctx, s.grace()) })

@@ -19,6 +19,7 @@ import (
 	"parley/recording/mux"
 	"parley/signal/gateway"
 	"parley/signal/interview"
+	"parley/signal/interview/remote"
 	"parley/signal/sfu"
 	"parley/storage/bus"
 	"parley/storage/db"
@@ -50,7 +51,8 @@ type node struct {
 	hub        *gateway.Hub
 	heads      *heads
 	chat       *chat.Service
-	interviews *interview.Service
+	interviews *interview.Service // those of this node
+	router     *remote.Router     // to all, wherever they are
 	gateway    *gateway.Gateway
 }
 
