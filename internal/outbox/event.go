@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -60,10 +61,18 @@ func NewID() (EventID, error) {
 	return EventID(u.String()), nil
 }
 
-// Sealed is the event that a recording of an interview was closed and can be verified.
+// Sealed is the event that a recording of an interview was closed and can be verified. A recording is closed once, but by
+// whom and how often that is tried is up to crashes; so the event's id follows from the recording's, a UUIDv7: its time,
+// and a hash in place of its random bits.
 func Sealed(recording, interview string, at time.Time) (Event, error) {
-	id, err := NewID()
-	return Event{ID: id, Kind: RecordingSealed, At: at.UTC().Truncate(time.Microsecond), Recording: recording, Interview: interview}, err
+	u, err := uuid.Parse(recording)
+	if err != nil || u.Version() != 7 {
+		return Event{}, errors.New("outbox: the recording's id is no UUIDv7")
+	}
+	sum := sha256.Sum256([]byte(string(RecordingSealed) + "/" + recording))
+	copy(u[6:], sum[:])
+	u[6], u[8] = u[6]&0x0f|0x70, u[8]&0x3f|0x80
+	return Event{ID: EventID(u.String()), Kind: RecordingSealed, At: at.UTC().Truncate(time.Microsecond), Recording: recording, Interview: interview}, nil
 }
 
 // LogValue shows what may stand in a log: not the sender.

@@ -83,9 +83,20 @@ func toggle[T ~string](s T) T {
 	return ""
 }
 
-func TestASealedRecordingHasItsEvent(t *testing.T) {
-	e, err := outbox.Sealed("r-1", "i-1", time.Now())
-	if err != nil || e.Check() != nil || e.Recording != "r-1" || e.Interview != "i-1" {
-		t.Errorf("%+v, %v, %v", e, err, e.Check())
+func TestASealedRecordingHasOneEventWhoeverSealsIt(t *testing.T) {
+	const one, other = "0195794e-8f10-7c3a-9d42-6f1f5a3b2c01", "0195794e-8f10-7c3a-9d42-6f1f5a3b2c02"
+	e, err := outbox.Sealed(one, "i-1", time.Now())
+	if err != nil || e.Check() != nil || e.Recording != one || e.Interview != "i-1" {
+		t.Fatalf("%+v, %v, %v", e, err, e.Check())
+	}
+	again, err := outbox.Sealed(one, "i-1", time.Now().Add(time.Second))
+	if err != nil || again.ID != e.ID {
+		t.Errorf("again: %s, %v; want %s", again.ID, err, e.ID)
+	}
+	if o, err := outbox.Sealed(other, "i-1", time.Now()); err != nil || o.ID == e.ID || o.Check() != nil || string(o.ID[:13]) != other[:13] {
+		t.Errorf("another recording: %+v, %v", o, err)
+	}
+	if e, err := outbox.Sealed("r-1", "i-1", time.Now()); err == nil {
+		t.Errorf("an id that is no UUIDv7: %+v", e)
 	}
 }
