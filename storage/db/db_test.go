@@ -4,10 +4,15 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"parley/internal/testenv/engines"
 )
@@ -24,12 +29,73 @@ type engine struct {
 var bothEngines = []engine{
 	{"sqlite", func(t testing.TB) place {
 		path := filepath.Join(t.TempDir(), "parley.db")
+		if err := os.WriteFile(path, migrated(t), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		return func(t testing.TB) *DB { return openAt(t, path) }
 	}},
 	{"postgres", func(t testing.TB) place {
-		url := engines.PostgreSQL(t)
+		url := copied(t)
 		return func(t testing.TB) *DB { return openURL(t, url) }
 	}},
+}
+
+var template struct {
+	sync.Mutex
+	file []byte // an empty SQLite database
+	url  string // of an empty PostgreSQL database
+	made int
+}
+
+// migrated is an empty SQLite database; migrating once spares the tests most of their time.
+func migrated(t testing.TB) []byte {
+	t.Helper()
+	template.Lock()
+	defer template.Unlock()
+	if template.file != nil {
+		return template.file
+	}
+	path := filepath.Join(t.TempDir(), "template.db")
+	d, err := OpenSQLite(context.Background(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if template.file, err = os.ReadFile(path); err != nil {
+		t.Fatal(err)
+	}
+	return template.file
+}
+
+// copied is the URL of an empty PostgreSQL database that is a copy of one migrated before.
+func copied(t testing.TB) string {
+	t.Helper()
+	template.Lock()
+	defer template.Unlock()
+	if template.url == "" {
+		url := engines.PostgreSQL(t)
+		d, err := OpenPostgres(context.Background(), url, PostgresConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+		template.url = url
+	}
+	template.made++
+	server, from, _ := strings.Cut(strings.TrimSuffix(template.url, "?sslmode=disable"), "/fresh_")
+	admin, err := pgx.Connect(t.Context(), server+"/postgres?sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close(context.Background())
+	if _, err := admin.Exec(t.Context(), fmt.Sprintf("CREATE DATABASE copy_%d TEMPLATE fresh_%s", template.made, from)); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%s/copy_%d?sslmode=disable", server, template.made)
 }
 
 // open opens a fresh database that is closed with the test.

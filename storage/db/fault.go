@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"math/rand/v2"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -18,17 +20,29 @@ import (
 //
 // Only the first kind is tried again in this package, besides what was never sent. Callers treat every error as an unknown
 // outcome, as the contracts of the stores say.
-const maxTries = 4
+const maxTries = 5
 
 // again runs f until it ends otherwise than by a transaction that was rolled back because of others, or by a connection that broke
 // before anything was sent, a few times at most.
 func (d *DB) again(ctx context.Context, f func() error) (err error) {
-	for range maxTries {
-		if err = f(); err == nil || !harmless(err) || ctx.Err() != nil {
+	for try := range maxTries {
+		if err = f(); err == nil || !harmless(err) || !pause(ctx, try) {
 			return err
 		}
 	}
 	return err
+}
+
+// pause lets the others of a deadlock finish first, for up to 10, 20, 40 … milliseconds. It says whether ctx is still alive.
+func pause(ctx context.Context, try int) bool {
+	t := time.NewTimer(rand.N(10 * time.Millisecond << try))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
 }
 
 // harmless is whether the error leaves nothing behind and the same may succeed at once.

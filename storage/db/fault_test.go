@@ -216,8 +216,8 @@ func TestADeadlockIsTriedAgain(t *testing.T) {
 	}
 	done.Wait()
 	var sum int
-	if err := d.read.QueryRow(`SELECT sum(before_us) FROM revocations`).Scan(&sum); err != nil || sum != 6 || runs.Load() != 3 {
-		t.Errorf("sum %d after %d runs, %v; want 6 after 3", sum, runs.Load(), err)
+	if err := d.read.QueryRow(`SELECT sum(before_us) FROM revocations`).Scan(&sum); err != nil || sum != 6 || runs.Load() < 3 {
+		t.Errorf("sum %d after %d runs, %v; want 6 after 3 or more", sum, runs.Load(), err)
 	}
 }
 

@@ -22,9 +22,9 @@ import (
 // after a reconnect. They get the other connections. More than two or three busy connections a core of the server only make them
 // wait there instead of here, where parley_db_waits_total counts it.
 //
-// The server must allow MaxConns for every node, plus one while a node starts, plus what backup and operators need:
+// The server must allow MaxConns for every node, plus what backup and operators need:
 //
-//	max_connections ≥ nodes × (MaxConns + 1) + 10
+//	max_connections ≥ nodes × MaxConns + 10
 //
 // A pooler between (PgBouncer) must keep the session of a connection: prepared statements and session settings are used.
 type PostgresConfig struct {
