@@ -59,7 +59,7 @@ func (a *adopter) sweep(ctx context.Context) error {
 		}
 		a.wg.Go(func() {
 			defer a.r.release(row.ID)
-			a.work(ctx, row.ID)
+			a.work(ctx, row)
 		})
 	}
 	return err
@@ -110,26 +110,26 @@ func (a *adopter) due(row Row) bool {
 	return err == nil && start.Epoch == row.Epoch && start.Epoch > 1 && row.State == StateRecording
 }
 
-func (a *adopter) work(ctx context.Context, id ID) {
+func (a *adopter) work(ctx context.Context, row Row) {
 	select {
 	case a.slots <- struct{}{}:
 		defer func() { <-a.slots }()
 	case <-ctx.Done():
 		return
 	}
-	if err := a.adopt(ctx, id); err != nil && ctx.Err() == nil && !errors.Is(err, ErrFenced) {
-		a.r.cfg.Log.ErrorContext(ctx, "recording waits to be adopted", "recording", id, "err", err)
+	if err := a.adopt(ctx, row); err != nil && ctx.Err() == nil && !errors.Is(err, ErrFenced) {
+		a.r.cfg.Log.ErrorContext(ctx, "recording waits to be adopted", "recording", row.ID, "err", err)
 	}
 	a.r.poke()
 }
 
-// adopt finishes one recording.
-func (a *adopter) adopt(ctx context.Context, id ID) error {
-	row, err := a.r.cfg.Store.Get(ctx, id)
-	if err != nil || row.Stored || row.State == StateFailed || !a.due(row) {
+// adopt finishes one recording, unless it has another owner than it had when it was seen.
+func (a *adopter) adopt(ctx context.Context, seen Row) error {
+	row, err := a.r.cfg.Store.Get(ctx, seen.ID)
+	if err != nil || row.Epoch != seen.Epoch || row.Stored || row.State == StateFailed || !a.due(row) {
 		return err
 	}
-	if !a.r.hasFolder(id) {
+	if !a.r.hasFolder(row.ID) {
 		if row, err = a.claim(ctx, row); err != nil {
 			return err
 		}
@@ -137,7 +137,7 @@ func (a *adopter) adopt(ctx context.Context, id ID) error {
 			return err
 		}
 	}
-	return a.r.finish(ctx, id)
+	return a.r.finish(ctx, row.ID)
 }
 
 // claim makes this node the owner under an epoch that it never used before.

@@ -34,15 +34,16 @@ func TestAKillAtAnyStepOfAnAdoptionDoesNoHarm(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			third := f.elsewhere(t, "n3")
-			for name, node := range map[string]*studio{"it comes back": f, "it is gone": third} {
-				i, r := node.adopted(t, rec.ID())
-				if before.Head.Head != "" && i.Head.Head != before.Head.Head {
-					t.Errorf("killed at step %d, %s: another head was signed", n, name)
-				}
-				if len(r.Gaps) != 2 || r.Reason != recording.Adopted {
-					t.Errorf("killed at step %d, %s: gaps %+v, ended %s", n, name, r.Gaps, r.Reason)
-				}
+			node, name := f, "it comes back"
+			if n/2%2 == 1 { // steps are pairs: without effect, with it
+				node, name = f.elsewhere(t, "n3"), "it is gone"
+			}
+			i, r := node.adopted(t, rec.ID())
+			if before.Head.Head != "" && i.Head.Head != before.Head.Head {
+				t.Errorf("killed at step %d, %s: another head was signed", n, name)
+			}
+			if len(r.Gaps) != 2 || r.Reason != recording.Adopted {
+				t.Errorf("killed at step %d, %s: gaps %+v, ended %s", n, name, r.Gaps, r.Reason)
 			}
 			if !died {
 				if t.Logf("%d steps", n); n < 40 {
