@@ -11,11 +11,13 @@ type patience struct {
 	request  time.Duration // for what has no body
 	slowest  int64         // bytes a second below which a body takes too long
 	listing  time.Duration
+	page     int // how many keys are listed before the listing begins anew after the last
 	attempts int
 	pause    time.Duration // before the second attempt; twice as long before each next, at random from zero
 }
 
-var defaultPatience = patience{request: 30 * time.Second, slowest: 128 << 10, listing: 5 * time.Minute, attempts: 4, pause: 250 * time.Millisecond}
+var defaultPatience = patience{request: 30 * time.Second, slowest: 128 << 10, listing: 5 * time.Minute, page: 1000,
+	attempts: 4, pause: 250 * time.Millisecond}
 
 func (p patience) forBody(size int64) time.Duration {
 	return p.request + time.Duration(size/p.slowest)*time.Second

@@ -59,7 +59,7 @@ func (b *Bucket) Run(ctx context.Context) error {
 func (b *Bucket) Canary(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, canaryTime)
 	defer cancel()
-	err := b.newCanary().fly(within)
+	err := b.again(within, func(ctx context.Context) error { return b.newCanary().fly(ctx) })
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

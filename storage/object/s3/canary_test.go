@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -84,6 +85,24 @@ func TestAStoreThatIsGoneIsNotALiar(t *testing.T) {
 	_, err := Open(t.Context(), l.config())
 	if broken := (*Broken)(nil); err == nil || errors.As(err, &broken) || errors.Is(err, ErrRegion) {
 		t.Errorf("open: %v", err)
+	}
+}
+
+func TestOneFailureOfARequestIsNoBrokenPromise(t *testing.T) {
+	for _, n := range []int32{1, 5, 9, 14, 25, 40} {
+		var seen atomic.Int32
+		l := newLiar(t, newSite(t), func(w http.ResponseWriter, r *http.Request, pass http.HandlerFunc) {
+			if seen.Add(1) == n {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+			pass(w, r)
+		})
+		b, err := Open(t.Context(), l.config())
+		if err != nil {
+			t.Fatalf("request %d fails: %v", n, err)
+		}
+		b.Close()
 	}
 }
 

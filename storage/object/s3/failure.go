@@ -93,7 +93,7 @@ func status(err error) int {
 // refused says whether the store understood a request and declined it, for good.
 func refused(err error) bool {
 	s := status(err)
-	return s >= 400 && s < 500 && s != http.StatusNotFound && !mayPass(err)
+	return (s >= 400 && s < 500 || s == http.StatusNotImplemented) && s != http.StatusNotFound && !mayPass(err)
 }
 
 // passing are codes of refusals that may pass: something else is going on at the key, or bytes changed on their way.
@@ -106,7 +106,7 @@ func mayPass(err error) bool {
 		return true
 	}
 	a := (*answer)(nil)
-	if !errors.As(err, &a) || a.status == http.StatusInsufficientStorage {
+	if !errors.As(err, &a) || a.status == http.StatusInsufficientStorage || a.status == http.StatusNotImplemented {
 		return false
 	}
 	return a.status >= 500 || a.status == http.StatusTooManyRequests || a.status == http.StatusRequestTimeout || passing[a.code]

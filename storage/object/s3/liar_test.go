@@ -224,6 +224,18 @@ var dishonest = map[string]struct {
 		},
 		property: propLocked,
 	},
+	"knows no retention": {
+		lie: func(site) lie {
+			return func(w http.ResponseWriter, r *http.Request, pass http.HandlerFunc) {
+				if r.URL.Query().Has("retention") {
+					fails(http.StatusNotImplemented)(w, r)
+					return
+				}
+				pass(w, r)
+			}
+		},
+		property: propLocked,
+	},
 	"two answers about one lock": {
 		lie: func(site) lie {
 			return func(w http.ResponseWriter, r *http.Request, pass http.HandlerFunc) {

@@ -9,9 +9,6 @@ import (
 	"parley/storage/object"
 )
 
-// pageKeys is how many keys are listed before the listing begins anew after the last.
-const pageKeys = 1000
-
 // List implements [object.Bucket].
 func (b *Bucket) List(ctx context.Context, prefix object.Key, f func(object.Info) error) error {
 	if err := prefix.CheckPrefix(); err != nil {
@@ -43,7 +40,7 @@ func (b *Bucket) listClass(ctx context.Context, bucket, prefix string, f func(ob
 		var found []listed
 		var last string
 		err := b.again(ctx, func(ctx context.Context) (err error) {
-			found, last, err = b.page(ctx, bucket, asked, after, pageKeys)
+			found, last, err = b.page(ctx, bucket, asked, after, b.patience.page)
 			return err
 		})
 		if err != nil {

@@ -15,11 +15,9 @@ import (
 	"parley/storage/object"
 )
 
-// ask makes one request of a canary.
+// ask makes one request of a canary. Where no answer comes, another canary flies.
 func (c *canary) ask(ctx context.Context, f func(context.Context) error) error {
-	return c.store.again(ctx, func(ctx context.Context) error {
-		return c.store.call(ctx, opCanary, c.store.patience.request, f)
-	})
+	return c.store.call(ctx, opCanary, c.store.patience.request, f)
 }
 
 func (c *canary) bucketsHaveVersions(ctx context.Context) error {

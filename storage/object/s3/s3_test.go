@@ -2,8 +2,17 @@ package s3
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"crypto/x509"
 	"fmt"
 	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -136,4 +145,85 @@ func whole(t *testing.T, b *Bucket, key object.Key) ([]byte, error) {
 	}
 	defer r.Close()
 	return io.ReadAll(r)
+}
+
+func TestAListingMayTakeManyPages(t *testing.T) {
+	s := newSite(t)
+	b := unproven(t, s.config())
+	var want []object.Key
+	for i := range 7 {
+		key := object.Key(fmt.Sprintf("part/%d", i))
+		want = append(want, key)
+		for range 2 { // the second a version that is not the object
+			if _, err := s.owner(t).PutObject(t.Context(), s.name+"-part", objectName(key), bytes.NewReader([]byte("x")), 1,
+				minio.PutObjectOptions{UserMetadata: checksumHeader(sha256.Sum256([]byte("x")))}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for page := 1; page <= 8; page++ {
+		b.patience.page = page
+		var got []object.Key
+		if err := b.List(t.Context(), "", func(i object.Info) error { got = append(got, i.Key); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("pages of %d: %v, want %v", page, got, want)
+		}
+	}
+}
+
+func TestWithoutARegionTheStoresOwnIsTaken(t *testing.T) {
+	cfg := newSite(t).config()
+	cfg.Region = ""
+	b, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Close()
+}
+
+func TestAStoreIsReachedByTLS(t *testing.T) {
+	s := newSite(t)
+	to, _ := url.Parse("http://" + s.Addr)
+	server := httptest.NewTLSServer(&httputil.ReverseProxy{Transport: &http.Transport{DisableKeepAlives: true},
+		Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(to); p.Out.Host = p.In.Host }})
+	defer server.Close()
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	cfg := s.config()
+	cfg.URL, cfg.Trust = server.URL+"/"+s.name, x509.NewCertPool()
+	b := unproven(t, cfg)
+	b.patience.attempts = 1
+	if err := b.prove(t.Context()); err == nil || !strings.Contains(err.Error(), "unknown authority") {
+		t.Errorf("a store that nobody vouches for: %v", err)
+	}
+	cfg.Trust.AddCert(server.Certificate())
+	b, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Close()
+}
+
+func BenchmarkPut(b *testing.B) {
+	m := engines.SharedMinIO(b)
+	name := fmt.Sprintf("store-%d", stores.Add(1))
+	writer, reader := m.Buckets(b, name)
+	bucket, err := newBucket(Config{URL: m.URL(name), Region: m.Region,
+		Writer: NewCredential(writer.Key, writer.Secret), Reader: NewCredential(reader.Key, reader.Secret)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer bucket.Close()
+	body := make([]byte, 400<<10)
+	b.SetBytes(int64(len(body)))
+	b.SetParallelism(8)
+	var n atomic.Int64
+	b.RunParallel(func(p *testing.PB) {
+		for p.Next() {
+			if err := bucket.Put(b.Context(), object.Key(fmt.Sprintf("part/%d", n.Add(1))), body); err != nil {
+				b.Error(err)
+			}
+		}
+	})
 }
