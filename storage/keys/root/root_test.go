@@ -9,8 +9,12 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"parley/storage/keys"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const digits = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
