@@ -30,7 +30,7 @@ func TestNoErrorQuotesWhatWasStored(t *testing.T) { // A4
 		try("a missing column", `INSERT INTO revocations (subject, before_us) VALUES ($1, NULL)`, planted+"2")
 		if d.dialect == postgresDialect {
 			try("a word for a number", `INSERT INTO picky (n) SELECT CAST(lower($1) AS BIGINT)`, planted)
-			try("another type", `INSERT INTO picky (n) VALUES ($1)`, planted)
+			try("a list for a number", `INSERT INTO picky (n) VALUES ($1)`, []string{planted})
 			try("half a letter", `INSERT INTO picky (name) VALUES ($1)`, planted+"\xe6\xac")
 			errs["a zero byte"] = d.Revocations().Revoke(t.Context(), identity.Revocation{User: planted + "\x00", Before: time.Now()})
 		}
