@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -25,66 +26,104 @@ const (
 
 // kms is a root key that never leaves a KMS.
 type kms struct {
-	path  string // of the key, below the address
-	where string
-	aead  tink.AEAD
+	where     string
+	address   string
+	path      string // of the key, below the address
+	token     string
+	namespace string
+	transport *http.Transport
 }
 
 var _ keys.Root = (*kms)(nil)
 
 func newKMS(rest string, cfg Config) (keys.Root, error) {
-	const form = "hcvault://HOST[:PORT]/MOUNT/keys/KEY"
+	malformed := errors.New("root key: the address of a KMS must read hcvault://HOST[:PORT]/MOUNT/keys/KEY")
 	u, err := url.Parse("https://" + rest)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("root key: the address of a KMS must read %s", form)
+		return nil, malformed
 	}
 	token := cfg.Getenv(api.EnvVaultToken)
 	if token == "" {
 		return nil, fmt.Errorf("root key: the KMS wants a token; put one that may encrypt and decrypt with the key into %s", api.EnvVaultToken)
 	}
-	client, err := kmsClient(u.Host, token, cfg)
-	if err != nil {
-		return nil, err
+	k := &kms{
+		where: "hcvault://" + rest, address: "https://" + u.Host, path: u.EscapedPath(), token: token,
+		namespace: cfg.Getenv(api.EnvVaultNamespace),
+		transport: &http.Transport{
+			TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: cfg.Trust}, DisableKeepAlives: true,
+			Proxy: http.ProxyFromEnvironment,
+		},
 	}
-	aead, err := hcvault.NewAEAD(u.EscapedPath(), client.Logical())
-	if err != nil {
-		return nil, fmt.Errorf("root key: the address of a KMS must read %s", form)
+	if _, err := hcvault.NewAEAD(k.path, nil); err != nil {
+		return nil, malformed
 	}
-	return &kms{path: strings.Trim(u.EscapedPath(), "/"), where: "hcvault://" + rest, aead: aead}, nil
+	return k, nil
 }
 
-func kmsClient(host, token string, cfg Config) (*api.Client, error) {
+// within is the key for calls that end with the context. The client knows no context, so each call has one of its own.
+func (k *kms) within(ctx context.Context) (tink.AEAD, error) {
 	client, err := api.NewClient(&api.Config{
-		Address: "https://" + host,
+		Address: k.address,
 		HttpClient: &http.Client{
-			Transport: &http.Transport{
-				TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: cfg.Trust}, DisableKeepAlives: true,
-				Proxy: http.ProxyFromEnvironment,
-			},
+			Transport:     bounded{ctx, k.transport},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		Timeout: kmsTimeout, MaxRetries: kmsRetries, MinRetryWait: 100 * time.Millisecond, MaxRetryWait: time.Second,
+		CheckRetry: func(_ context.Context, r *http.Response, err error) (bool, error) {
+			return api.DefaultRetryPolicy(ctx, r, err)
+		},
 		DisableRedirects: true,
 	})
 	if err != nil {
-		return nil, errors.New("root key: the KMS client could not be made; look at the VAULT_ variables of the environment")
+		return nil, errors.New("the KMS client could not be made; look at the VAULT_ variables of the environment")
 	}
-	client.SetToken(token)
-	if namespace := cfg.Getenv(api.EnvVaultNamespace); namespace != "" {
-		client.SetNamespace(namespace)
+	client.SetToken(k.token)
+	if k.namespace != "" {
+		client.SetNamespace(k.namespace)
 	}
-	return client, nil
+	return hcvault.NewAEAD(k.path, client.Logical())
+}
+
+// bounded sends requests that end with a context, beside their own.
+type bounded struct {
+	ctx  context.Context
+	next http.RoundTripper
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancel(r.Context())
+	stop := context.AfterFunc(b.ctx, cancel)
+	answer, err := b.next.RoundTrip(r.WithContext(ctx))
+	if err != nil {
+		stop()
+		cancel()
+		return nil, err
+	}
+	answer.Body = &boundedBody{answer.Body, func() { stop(); cancel() }}
+	return answer, nil
+}
+
+type boundedBody struct {
+	io.ReadCloser
+	done func()
+}
+
+// Close implements [io.Closer].
+func (b *boundedBody) Close() error {
+	defer b.done()
+	return b.ReadCloser.Close()
 }
 
 // ID implements [keys.Root]. A KMS that moves to another address keeps its keys, so the address is no part of it.
-func (k *kms) ID() string { return "hcvault:" + k.path }
+func (k *kms) ID() string { return "hcvault:" + strings.Trim(k.path, "/") }
 
 // String implements [keys.Root].
 func (k *kms) String() string { return k.where }
 
 // Wrap implements [keys.Root].
 func (k *kms) Wrap(ctx context.Context, secret keys.Key, bound string) ([]byte, error) {
-	wrapped, err := k.call(ctx, func() ([]byte, error) { return k.aead.Encrypt(secret[:], []byte(bound)) })
+	wrapped, err := k.call(ctx, func(key tink.AEAD) ([]byte, error) { return key.Encrypt(secret[:], []byte(bound)) })
 	if err != nil {
 		return nil, fmt.Errorf("wrap by root key %s: %w", k.where, err)
 	}
@@ -93,7 +132,7 @@ func (k *kms) Wrap(ctx context.Context, secret keys.Key, bound string) ([]byte, 
 
 // Unwrap implements [keys.Root].
 func (k *kms) Unwrap(ctx context.Context, wrapped []byte, bound string) (keys.Key, error) {
-	plain, err := k.call(ctx, func() ([]byte, error) { return k.aead.Decrypt(wrapped, []byte(bound)) })
+	plain, err := k.call(ctx, func(key tink.AEAD) ([]byte, error) { return key.Decrypt(wrapped, []byte(bound)) })
 	if err != nil {
 		return keys.Key{}, fmt.Errorf("unwrap by root key %s: %w", k.where, err)
 	}
@@ -103,26 +142,16 @@ func (k *kms) Unwrap(ctx context.Context, wrapped []byte, bound string) (keys.Ke
 	return keys.Key(plain), nil
 }
 
-// call runs one call of the client, which knows no context, and ends with it or with the context.
-func (k *kms) call(ctx context.Context, f func() ([]byte, error)) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
+func (k *kms) call(ctx context.Context, f func(tink.AEAD) ([]byte, error)) ([]byte, error) {
+	key, err := k.within(ctx)
+	if err != nil {
 		return nil, err
 	}
-	type answer struct {
-		bytes []byte
-		err   error
+	answer, err := f(key)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
-	done := make(chan answer, 1)
-	go func() {
-		b, err := f()
-		done <- answer{b, err}
-	}()
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err() // the call ends by its own time-out
-	case a := <-done:
-		return a.bytes, explain(a.err)
-	}
+	return answer, explain(err)
 }
 
 // explain says what to do about an error of the KMS. The client's own words may quote requests, so they stay out.
