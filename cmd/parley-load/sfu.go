@@ -13,6 +13,7 @@ import (
 // sfuCommand measures forwarding.
 type sfuCommand struct {
 	common
+	Scenario    string `enum:"uniform,browser,all" default:"all" help:"Only this one (uniform, browser)."`
 	Subscribers int    `default:"100" help:"How many watch."`
 	Profile     string `placeholder:"DIR" help:"Write a processor profile of the server for each scenario into this folder."`
 }
@@ -38,6 +39,9 @@ func (c sfuCommand) Run(ctx context.Context, out io.Writer) error {
 	}
 	var rows []row
 	for _, s := range []scenario{uniform(), browser} {
+		if c.Scenario != "all" && c.Scenario != s.name {
+			continue
+		}
 		for _, offload := range []bool{true, false} {
 			f, err := c.measure(ctx, s, offload)
 			if err != nil {
