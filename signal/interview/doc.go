@@ -17,6 +17,14 @@
 // Callers send requests to the owner and wait. What must not wait (a withdrawal, a revocation, news from the SFU) is
 // left in a mailbox whose size is bounded by the participants, and the owner is woken.
 //
+// # Which node
+//
+// One node owns an interview, by a lease with an epoch (Leases). An owner loads its interview only with a lease, claims it in
+// the store with the epoch, and saves under it: once another node has claimed it with a higher one, the former owner's
+// saves are refused. An owner that learns that its lease is lost cuts the media at once and forgets the interview. While
+// the database is away nothing is known to be lost, and interviews go on. What only the owner can do is refused by the
+// others with [*cluster.Elsewhere]; the subfolder remote follows that.
+//
 // # Order of effects
 //
 // The audit entry first, then the effect (A3). No peer is made before its participant has agreed to the notice in force
