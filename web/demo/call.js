@@ -64,12 +64,12 @@ export class CallView extends View {
   }
 
   /**
-   * The sign says that it is recorded, or that nobody here can know while the server is away; the clock beside it is not
-   * spoken every second.
+   * The sign says that it is recorded, or that nobody here can know while the server, or the node that has the interview, is
+   * away; the clock beside it is not spoken every second.
    */
   #showSign() {
     const { recorded_since } = this.interview.info;
-    const known = client().session.state === "open";
+    const known = client().session.state === "open" && this.interview.seat !== "returning";
     const recording = known && this.interview.info.recording;
     this.#sign.classList.toggle("on", recording);
     const words = known ? (recording ? "call.recording" : "call.recording.off") : "call.recording.unknown";
