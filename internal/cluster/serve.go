@@ -37,23 +37,56 @@ func (c *Cluster) HandleStream(name string, f func(ctx context.Context, in json.
 	c.methods["/stream/"+name] = method{stream: f}
 }
 
-// Serve takes calls from other nodes on l until ctx ends; then calls and streams under way are cut. It closes l.
+// Serve takes calls from other nodes on l until ctx ends; then calls and streams under way are cut, and their methods are
+// waited for. It closes l.
 func (c *Cluster) Serve(ctx context.Context, l net.Listener) error {
 	var only http.Protocols
 	only.SetHTTP2(true)
+	under := &underWay{next: c.Handler()}
+	defer under.wait()
 	s := &http.Server{
-		Handler: c.Handler(), TLSConfig: c.creds.server(), Protocols: &only,
+		Handler: under, TLSConfig: c.creds.server(), Protocols: &only,
 		ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: pingEvery, PingTimeout: pingWait,
 			WriteByteTimeout: pingWait},
 		ErrorLog: slog.NewLogLogger(noAddresses{c.cfg.Log.Handler()}, slog.LevelDebug),
 	}
-	stop := context.AfterFunc(ctx, func() { _ = s.Close() }) // there is nothing to wait for
+	defer s.Close()
+	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
 	defer stop()
 	if err := s.ServeTLS(l, "", ""); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve other nodes: %w", err)
 	}
 	return nil
+}
+
+// underWay counts the requests that are being served.
+type underWay struct {
+	next http.Handler
+
+	mu     sync.Mutex
+	closed bool
+	work   sync.WaitGroup
+}
+
+// ServeHTTP implements http.Handler.
+func (u *underWay) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	u.mu.Lock()
+	if u.closed {
+		u.mu.Unlock()
+		panic(http.ErrAbortHandler) // the connection is closed already
+	}
+	u.work.Add(1)
+	u.mu.Unlock()
+	defer u.work.Done()
+	u.next.ServeHTTP(w, r)
+}
+
+func (u *underWay) wait() {
+	u.mu.Lock()
+	u.closed = true
+	u.mu.Unlock()
+	u.work.Wait()
 }
 
 // Handler answers the calls of other nodes, for a server with mutual TLS: whoever shows no certificate of the cluster
