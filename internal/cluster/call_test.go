@@ -68,7 +68,7 @@ func (n *net2) add(name cluster.NodeID, certs string, register func(*cluster.Clu
 	}
 	one := &node{addr: l.Addr().String(), relay: clustertest.NewRelay(n.t, l.Addr().String()), log: &lines{}}
 	one.Cluster = cluster.New(cluster.Config{Store: n.table, Node: name, Address: one.relay.Addr(), TLS: certs, TTL: time.Hour,
-		Queue: 64 << 10, Log: slog.New(slog.NewJSONHandler(one.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+		Queue: 64 << 10, Patience: time.Second, Log: slog.New(slog.NewJSONHandler(one.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if register != nil {
 		register(one.Cluster)
 	}

@@ -25,9 +25,11 @@ type Config struct {
 	// the others.
 	Beat, TTL time.Duration
 	// Queue bounds the bytes that wait in one stream for a slow caller; default 1 MiB. Beyond it the stream is cut.
-	Queue   int
-	Log     *slog.Logger
-	Metrics prometheus.Registerer
+	Queue int
+	// Patience is how long such a caller may take for what is written at a time; default 10 s.
+	Patience time.Duration
+	Log      *slog.Logger
+	Metrics  prometheus.Registerer
 }
 
 func (c Config) withDefaults() Config {
@@ -39,6 +41,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Queue <= 0 {
 		c.Queue = 1 << 20
+	}
+	if c.Patience <= 0 {
+		c.Patience = 10 * time.Second
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -187,7 +187,7 @@ func (c *Cluster) serveStream(ctx context.Context, w http.ResponseWriter, r *htt
 	var writer sync.WaitGroup
 	writer.Go(func() {
 		defer cancel()
-		_ = out.pump(ctx, w) // whatever broke, the caller sees no end and knows
+		_ = out.pump(ctx, w, c.cfg.Patience) // whatever broke, the caller sees no end and knows
 	})
 	end := line{End: true}
 	if err := m.stream(ctx, in, out); err != nil && !errors.Is(err, io.EOF) {

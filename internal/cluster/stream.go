@@ -15,9 +15,6 @@ import (
 // ErrSlow says that the caller of a stream did not keep up; the stream is cut.
 var ErrSlow = errors.New("cluster: the caller of the stream is too slow")
 
-// writeTimeout is how long a stream's caller may take for one load of lines.
-const writeTimeout = 10 * time.Second
-
 // line is one line of a stream: a value, or the end with its error if there was one. A stream that ends without an end
 // was cut.
 type line struct {
@@ -167,12 +164,11 @@ func (o *Outlet) take() (load []byte, last bool) {
 }
 
 // pump writes what is queued until the end is written or ctx ends.
-func (o *Outlet) pump(ctx context.Context, w http.ResponseWriter) error {
-	to := http.NewResponseController(w)
+func (o *Outlet) pump(ctx context.Context, w http.ResponseWriter, patience time.Duration) error {
 	for {
 		load, last := o.take()
 		if len(load) > 0 {
-			if err := errors.Join(to.SetWriteDeadline(time.Now().Add(writeTimeout)), write(w, to, load)); err != nil {
+			if err := write(w, load, patience); err != nil {
 				return err
 			}
 		}
@@ -187,9 +183,14 @@ func (o *Outlet) pump(ctx context.Context, w http.ResponseWriter) error {
 	}
 }
 
-func write(w io.Writer, to *http.ResponseController, load []byte) error {
+// write takes its deadline back: one that passes while nothing is being written cuts the stream as well.
+func write(w http.ResponseWriter, load []byte, patience time.Duration) error {
+	to := http.NewResponseController(w)
+	if err := to.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
 	if _, err := w.Write(load); err != nil {
 		return err
 	}
-	return to.Flush()
+	return errors.Join(to.Flush(), to.SetWriteDeadline(time.Time{}))
 }

@@ -103,6 +103,17 @@ func TestAStreamOutlivesTheContextItWasOpenedWith(t *testing.T) {
 	}
 }
 
+func TestAStreamOnWhichNothingIsSentForLongIsNotCut(t *testing.T) {
+	n := &counter{step: 2500 * time.Millisecond, err: make(chan error, 1)} // longer than the patience with one write
+	a, _ := both(t, func(c *cluster.Cluster) { c.HandleStream("count", n.serve) })
+	s := open(t, a)
+	for i := range 2 {
+		if err := s.Recv(&number{}); err != nil {
+			t.Fatalf("line %d: %v", i, err)
+		}
+	}
+}
+
 func TestBothEndsNoticeANetworkThatSwallowsEverything(t *testing.T) {
 	n := &counter{step: time.Second, err: make(chan error, 1)}
 	a, b := both(t, func(c *cluster.Cluster) { c.HandleStream("count", n.serve) })
