@@ -58,6 +58,7 @@ func (a *adopter) sweep(ctx context.Context) error {
 			continue
 		}
 		a.wg.Go(func() {
+			defer a.r.poke() // to upload it, which the release lets
 			defer a.r.release(row.ID)
 			a.work(ctx, row)
 		})
@@ -120,7 +121,6 @@ func (a *adopter) work(ctx context.Context, row Row) {
 	if err := a.adopt(ctx, row); err != nil && ctx.Err() == nil && !errors.Is(err, ErrFenced) {
 		a.r.cfg.Log.ErrorContext(ctx, "recording waits to be adopted", "recording", row.ID, "err", err)
 	}
-	a.r.poke()
 }
 
 // adopt finishes one recording, unless it has another owner than it had when it was seen.

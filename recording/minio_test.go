@@ -2,6 +2,7 @@ package recording_test
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -39,7 +40,7 @@ func TestOnMinio(t *testing.T) {
 	store, vault := recordingtest.NewStore(), keystest.New()
 	node := func(name string, bucket object.Bucket) *recording.Recorder {
 		return recording.New(recording.Config{Dir: t.TempDir(), Store: store, Bucket: bucket, Vault: vault, Node: name,
-			Build: "test", UploadEvery: 500 * time.Millisecond, AdoptAfter: time.Second,
+			Build: "test", UploadEvery: 500 * time.Millisecond, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), AdoptAfter: time.Second,
 			Alive: func(_ context.Context, n string) (bool, error) { return n == name, nil }})
 	}
 	n1 := node("n1", open())
