@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"parley/internal/identity"
+	"parley/signal/gateway"
 )
 
 // Config says what a node serves and where its data lies. HTTP, Admin, Data and Tokens are required.
@@ -28,6 +29,8 @@ type Config struct {
 	Cluster Cluster
 	// Outward is what leaves the server.
 	Outward Outward
+	// Limits bound sessions; zero fields mean the gateway's defaults.
+	Limits gateway.Limits
 	// DrainFor is how long a stop waits for interviews to end before it hands them to other nodes; Hurry, once closed, ends
 	// that wait.
 	DrainFor time.Duration

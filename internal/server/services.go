@@ -36,7 +36,8 @@ func (s *Server) openServices(context.Context) (err error) {
 	n.router = remote.New(remote.Config{Service: n.interviews, Cluster: n.cluster, Log: s.log})
 	n.gateway = gateway.New(gateway.Config{
 		Verifier: n.verifier, Chat: n.chat, Interviews: n.router, Bus: n.bus, Node: bus.Node(n.name), Texts: n.texts,
-		Revocations: n.revoker, Revoked: n.unseat, Origins: s.cfg.Origins, Address: s.address(), Log: s.log, Metrics: s.metrics,
+		Revocations: n.revoker, Revoked: n.unseat, Origins: s.cfg.Origins, Address: s.address(), Limits: s.cfg.Limits,
+		Log: s.log, Metrics: s.metrics,
 	})
 	return nil
 }
@@ -89,6 +90,6 @@ func (r revoked) Drop(rev identity.Revocation) {
 // unseat takes a revoked user's seats on this node; the gateway of each node tells it.
 func (n *node) unseat(rev identity.Revocation) {
 	if rev.User != "" {
-		n.interviews.Revoke(rev.User)
+		n.router.Revoke(rev.User)
 	}
 }
