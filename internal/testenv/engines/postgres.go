@@ -23,8 +23,12 @@ type Postgres struct {
 	made atomic.Int64
 }
 
-// StartPostgres starts a server in a folder of its own; Close ends it.
-func StartPostgres(ctx context.Context) (*Postgres, error) {
+// StartPostgres starts a server in a folder of its own, in memory where it can be; Close ends it.
+func StartPostgres(ctx context.Context) (*Postgres, error) { return StartPostgresIn(ctx, scratch()) }
+
+// StartPostgresIn is StartPostgres with the server's folder in parent, which other users may pass: its disk is what
+// commits wait for.
+func StartPostgresIn(ctx context.Context, parent string) (*Postgres, error) {
 	server, err := find("postgres", "/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin")
 	if err != nil {
 		return nil, err
@@ -33,7 +37,7 @@ func StartPostgres(ctx context.Context) (*Postgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := newProcess("postgres", owner)
+	p, err := newProcessIn(parent, "postgres", owner)
 	if err != nil {
 		return nil, err
 	}

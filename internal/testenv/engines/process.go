@@ -47,7 +47,11 @@ type Process struct {
 
 // newProcess makes the folder of an engine and finds a port for it. Nothing runs yet.
 func newProcess(name string, owner *syscall.Credential) (*Process, error) {
-	dir, err := os.MkdirTemp(scratch(), "parley-"+name+"-")
+	return newProcessIn(scratch(), name, owner)
+}
+
+func newProcessIn(parent, name string, owner *syscall.Credential) (*Process, error) {
+	dir, err := os.MkdirTemp(parent, "parley-"+name+"-")
 	if err != nil {
 		return nil, fmt.Errorf("make folder: %w", err)
 	}
