@@ -57,6 +57,15 @@ func sayReady(out io.Writer, about any) error {
 // waits until it says ready; what it says of itself goes into about. It is killed when ctx ends. Its log is on our
 // standard error.
 func startServer(ctx context.Context, about any, args ...string) (*process, error) {
+	return startBy(ctx, startApart, about, args...)
+}
+
+// startBeside is startServer on the processors that we have ourselves.
+func startBeside(ctx context.Context, about any, args ...string) (*process, error) {
+	return startBy(ctx, func(cmd *exec.Cmd) (int, error) { return -1, cmd.Start() }, about, args...)
+}
+
+func startBy(ctx context.Context, start func(*exec.Cmd) (int, error), about any, args ...string) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
@@ -72,7 +81,7 @@ func startServer(ctx context.Context, about any, args ...string) (*process, erro
 		return nil, fmt.Errorf("start server: %w", err)
 	}
 	p.lines = bufio.NewReaderSize(out, 1<<20)
-	if p.cpu, err = startApart(p.cmd); err != nil {
+	if p.cpu, err = start(p.cmd); err != nil {
 		return nil, fmt.Errorf("start server: %w", err)
 	}
 	if err := p.awaitReady(about); err != nil {

@@ -11,10 +11,15 @@ import (
 
 	"parley/internal/identity"
 	"parley/internal/server"
+	"parley/signal/gateway"
 )
 
-// serveCommand is a whole node with fresh data, for loads that need one.
-type serveCommand struct{}
+// serveCommand is a whole node, with fresh data unless it is given some, for loads that need one.
+type serveCommand struct {
+	Data     string `help:"The data folder, which stays; without it a fresh one that goes with the server."`
+	Database string `help:"A PostgreSQL database instead of SQLite in the data folder."`
+	Quick    bool   `help:"Let sessions send faster than people do, and come all at once from one address."`
+}
 
 // node is what serve says of itself.
 type node struct {
@@ -26,18 +31,29 @@ type node struct {
 	Data   string `json:"data"`
 }
 
-// Run serves until the parent ends; the data goes with it.
-func (serveCommand) Run(ctx context.Context, out io.Writer) error {
-	about := node{KeyID: "load", Secret: []byte(rand.Text() + rand.Text())}
-	var err error
-	if about.Data, err = os.MkdirTemp("", "parley-load-"); err != nil {
-		return fmt.Errorf("make data folder: %w", err)
+// quick is more than one load can do.
+const quick = 1_000_000
+
+func (c serveCommand) limits() gateway.Limits {
+	if !c.Quick {
+		return gateway.Limits{}
 	}
-	defer os.RemoveAll(about.Data)
+	return gateway.Limits{Frames: quick, Burst: quick, Connections: quick, Storm: quick}
+}
+
+// Run serves until the parent ends.
+func (c serveCommand) Run(ctx context.Context, out io.Writer) (err error) {
+	about := node{KeyID: "load", Secret: []byte(rand.Text() + rand.Text()), Data: c.Data}
+	if c.Data == "" {
+		if about.Data, err = os.MkdirTemp("", "parley-load-"); err != nil {
+			return fmt.Errorf("make data folder: %w", err)
+		}
+		defer os.RemoveAll(about.Data)
+	}
 	loopback := netip.MustParseAddr("127.0.0.1")
 	s, err := server.New(server.Config{
 		HTTP: "127.0.0.1:0", Admin: "127.0.0.1:0", UDP: netip.AddrPortFrom(loopback, 0), Public: []netip.Addr{loopback},
-		Data: about.Data, Build: "parley-load",
+		Data: about.Data, Build: "parley-load", Engines: server.Engines{Database: c.Database}, Limits: c.limits(),
 		Tokens: identity.VerifierConfig{Keys: map[string][]byte{about.KeyID: about.Secret}},
 		Log:    slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
