@@ -3,7 +3,7 @@
 # make lint    what a reviewer runs first: vet, format, staticcheck
 # make bench   benchmarks of the hot paths
 # make fuzz    every fuzz target for FUZZTIME each (10s)
-# make build   bin/parley and bin/parley-verify
+# make build   bin/parley, bin/parley-verify and bin/parley-load
 
 GO          ?= go
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -16,7 +16,7 @@ run:
 	$(GO) run ./cmd/parley dev
 
 build:
-	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/parley ./cmd/parley-verify
+	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/parley ./cmd/parley-verify ./cmd/parley-load
 
 test:
 	.ci/setup

@@ -54,38 +54,33 @@ func (s *Server) openOutbox(context.Context) (err error) {
 	return err
 }
 
-// drainLook is how often a draining node looks whether its interviews are over.
-const drainLook = time.Second
+// announceTime is how long other nodes may take to be told that this one drains; the next beat tells them otherwise.
+const announceTime = time.Second
 
 // errDraining is why a node that is about to stop is not ready.
 var errDraining = errors.New("the node is draining")
 
 // drain has other nodes take what begins from now on, and waits until what runs here has ended, for as long as the
-// operator allows. What runs then still is handed over when everything stops.
+// operator allows. What runs then still is handed over while connections are still served: clients join again elsewhere.
 func (s *Server) drain(ctx context.Context) {
 	s.draining.Store(true)
-	begun, cancel := context.WithTimeout(ctx, drainLook)
+	told, cancel := context.WithTimeout(ctx, announceTime)
 	defer cancel()
-	if err := s.node.cluster.Drain(begun); err != nil {
+	if err := s.node.cluster.Drain(told); err != nil {
 		s.log.WarnContext(ctx, "other nodes are not told yet that this one drains", "err", err)
 	}
-	if s.cfg.DrainFor <= 0 {
-		return
+	if s.cfg.DrainFor > 0 {
+		s.log.InfoContext(ctx, "draining", "for", s.cfg.DrainFor.String())
 	}
-	s.log.InfoContext(ctx, "draining", "interviews", s.node.interviews.Rooms(), "for", s.cfg.DrainFor.String())
-	deadline := time.NewTimer(s.cfg.DrainFor)
-	defer deadline.Stop()
-	look := time.NewTicker(drainLook)
-	defer look.Stop()
-	for s.node.interviews.Rooms() > 0 {
+	until, stop := context.WithTimeout(ctx, s.cfg.DrainFor)
+	defer stop()
+	go func() {
 		select {
-		case <-look.C:
-		case <-deadline.C:
-			return
 		case <-s.cfg.Hurry:
-			return
 		case <-s.failed.Done():
-			return
+		case <-until.Done():
 		}
-	}
+		stop()
+	}()
+	s.node.interviews.Drain(until)
 }
