@@ -29,6 +29,10 @@ func TestMain(m *testing.M) {
 		"hear":     hear,
 		"meet":     meet,
 		"recorded": recorded,
+		"vaultkey": vaultKey,
+		"taken":    taken,
+		"keyless":  keyless,
+		"observed": observed,
 	})
 }
 
@@ -37,9 +41,11 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Condition:           condition,
+		Setup:               setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"up": up, "crash": crash, "stop": stop, "clean": clean, "certificate": certificate,
-			"await": await, "learn": learn,
+			"up": up, "crash": crash, "end": stop, "clean": clean, "certificate": certificate,
+			"await": await, "learn": learn, "engines": onEngines, "destroy": destroy, "converse": converse, "settle": settle, "build": buildProgram,
 		},
 	})
 }
@@ -167,7 +173,7 @@ func (s *process) end(sig syscall.Signal) {
 
 func find(ts *testscript.TestScript, args []string) *process {
 	if len(args) != 1 {
-		ts.Fatalf("usage: crash|stop NAME")
+		ts.Fatalf("usage: crash|end NAME")
 	}
 	serversMu.Lock()
 	defer serversMu.Unlock()
@@ -185,7 +191,7 @@ func crash(ts *testscript.TestScript, _ bool, args []string) {
 	s.end(syscall.SIGKILL)
 }
 
-// stop asks the server to end and wants it to end well.
+// stop asks the server to end and wants it to end well: `end NAME`. (In scripts "stop" is testscript's own: it ends the script.)
 func stop(ts *testscript.TestScript, _ bool, args []string) {
 	s := find(ts, args)
 	s.end(syscall.SIGTERM)
