@@ -15,11 +15,13 @@ import (
 
 // cli is the command line.
 type cli struct {
-	Sfu sfuCommand `cmd:"" name:"sfu" help:"One publisher, many subscribers: processor time a forwarded packet."`
+	Chat chatCommand `cmd:"" name:"chat" help:"Many senders: acknowledged messages a second, beside what the store alone takes."`
+	Sfu  sfuCommand  `cmd:"" name:"sfu" help:"One publisher, many subscribers: processor time a forwarded packet."`
 
 	RecordTrace recordCommand   `cmd:"" name:"record-trace" help:"Record what Chromium's fake camera publishes, for the scenario browser."`
 	Serve       serveCommand    `cmd:"" hidden:"" help:"A whole node for a load."`
 	ServeSfu    serveSfuCommand `cmd:"" name:"serve-sfu" hidden:"" help:"The SFU alone for a load."`
+	Ceiling     ceilingCommand  `cmd:"" hidden:"" help:"Measure what a store takes."`
 	Limits      limitsCommand   `cmd:"" hidden:"" help:"Measure what the machine's system calls cost."`
 }
 

@@ -18,6 +18,7 @@ import (
 type serveCommand struct {
 	Data     string `help:"The data folder, which stays; without it a fresh one that goes with the server."`
 	Database string `help:"A PostgreSQL database instead of SQLite in the data folder."`
+	Profile  string `help:"Write a processor profile of the whole life to this file."`
 	Quick    bool   `help:"Let sessions send faster than people do, and come all at once from one address."`
 }
 
@@ -43,6 +44,11 @@ func (c serveCommand) limits() gateway.Limits {
 
 // Run serves until the parent ends.
 func (c serveCommand) Run(ctx context.Context, out io.Writer) (err error) {
+	stopProfile, err := profile(c.Profile)
+	if err != nil {
+		return err
+	}
+	defer stopProfile()
 	about := node{KeyID: "load", Secret: []byte(rand.Text() + rand.Text()), Data: c.Data}
 	if c.Data == "" {
 		if about.Data, err = os.MkdirTemp("", "parley-load-"); err != nil {

@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"runtime"
-	"runtime/pprof"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -60,17 +58,11 @@ type stage struct {
 
 // Run serves until the parent ends.
 func (c serveSfuCommand) Run(ctx context.Context, out io.Writer) error {
-	if c.Profile != "" {
-		f, err := os.Create(c.Profile)
-		if err != nil {
-			return fmt.Errorf("write profile: %w", err)
-		}
-		defer f.Close()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return fmt.Errorf("write profile: %w", err)
-		}
-		defer pprof.StopCPUProfile()
+	stopProfile, err := profile(c.Profile)
+	if err != nil {
+		return err
 	}
+	defer stopProfile()
 	if childInput == nil {
 		return fmt.Errorf("serve-sfu is started by parley-load itself: %w", errUsage)
 	}

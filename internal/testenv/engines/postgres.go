@@ -29,7 +29,7 @@ func StartPostgres(ctx context.Context) (*Postgres, error) { return StartPostgre
 // StartPostgresIn is StartPostgres with the server's folder in parent, which other users may pass: its disk is what
 // commits wait for.
 func StartPostgresIn(ctx context.Context, parent string) (*Postgres, error) {
-	server, err := find("postgres", "/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin")
+	server, err := findPostgres()
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +50,16 @@ func StartPostgresIn(ctx context.Context, parent string) (*Postgres, error) {
 	pg := &Postgres{Process: p}
 	p.answers = func(ctx context.Context) error { return pg.admin(ctx, "SELECT 1") }
 	return pg, p.Start(ctx)
+}
+
+func findPostgres() (string, error) {
+	return find("postgres", "/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin")
+}
+
+// HasPostgres is nil if PostgreSQL is installed, or else [ErrMissing].
+func HasPostgres() error {
+	_, err := findPostgres()
+	return err
 }
 
 // URL is how to reach a database of the server.

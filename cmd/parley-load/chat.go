@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// chatCommand measures messages on their whole way.
+type chatCommand struct {
+	common
+	Senders   int    `default:"64" help:"How many send, each in a conversation of its own with somebody who is connected too."`
+	InFlight  int    `name:"in-flight" default:"1" help:"How many messages of each sender wait for their ack at once."`
+	Store     string `enum:"sqlite,postgres,all" default:"all" help:"Only this one (sqlite, postgres)."`
+	Postgres  string `placeholder:"URL" help:"Measure this PostgreSQL database, which is filled, instead of a server of our own."`
+	Dir       string `placeholder:"DIR" help:"Where both stores put their data: a folder that other users may pass; the system's for temporary files."`
+	APIKey    string `name:"api-key" env:"PARLEY_API_KEY" placeholder:"ID" help:"With --target: key id that tokens are signed with."`
+	APISecret string `name:"api-secret" env:"PARLEY_API_SECRET" placeholder:"SECRET" help:"With --target: its secret. Better in the environment than on the command line."`
+	Profile   string `placeholder:"DIR" help:"Write a processor profile of the server for each store into this folder."`
+}
+
+// textSize is the length of each message in bytes.
+const textSize = 256
+
+// Run measures each store, or the server that runs already.
+func (c chatCommand) Run(ctx context.Context, out io.Writer) error {
+	if c.Seconds < 1 || c.Senders < 1 || c.InFlight < 1 {
+		return fmt.Errorf("there must be a second, a sender and a message at least: %w", errUsage)
+	}
+	if c.Target != "" {
+		return c.loadTarget(ctx, out)
+	}
+	if c.Dir == "" {
+		c.Dir = os.TempDir()
+	}
+	load := loadAverage()
+	synced, err := measureSync(c.Dir)
+	if err != nil {
+		return err
+	}
+	stores, err := c.stores()
+	if err != nil {
+		return err
+	}
+	var rows []row
+	for _, s := range stores {
+		r, err := c.measure(ctx, s, synced)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		rows = append(rows, r)
+	}
+	return c.print(out, rows, []string{"",
+		"Texts of 256 bytes over WebSockets, each to somebody connected; acked when durable. Clients, server and store share all processors.",
+		"Ceiling: the same rows stored in batches, one from each sender, by a process that does nothing else.",
+		fmt.Sprintf("Data in %s on %s; a synced page takes %.2f ms (p99). Load average before: %s.",
+			c.Dir, fileSystem(c.Dir), milliseconds(synced), load),
+		machine(),
+	})
+}
+
+// loadTarget measures a server that runs already; what only its own machine could tell is left out.
+func (c chatCommand) loadTarget(ctx context.Context, out io.Writer) error {
+	if c.APIKey == "" || c.APISecret == "" {
+		return fmt.Errorf("--target needs --api-key and --api-secret, which the server takes tokens of: %w", errUsage)
+	}
+	f, err := c.load(ctx, newPlatform(c.Target, c.APIKey, []byte(c.APISecret)), nil)
+	if err != nil {
+		return err
+	}
+	return c.print(out, []row{c.row("unknown", f)}, []string{"",
+		"A server takes 50 frames a second of a session unless it is told otherwise; senders wait when it says so.",
+		"Ceiling and use of the server are left out: they are measured where the server is.",
+	})
+}
+
+// measure has one store serve a load, and then take the same rows by themselves.
+func (c chatCommand) measure(ctx context.Context, s chatStore, synced time.Duration) (r row, err error) {
+	place, err := s.prepare(ctx, c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, place.remove()) }()
+	f, err := c.serve(ctx, s, place)
+	if err != nil {
+		return nil, err
+	}
+	top, err := c.ceiling(ctx, place)
+	if err != nil {
+		return nil, fmt.Errorf("ceiling: %w", err)
+	}
+	return append(c.row(s.name, f),
+		cell{"ceiling_per_s", rounded(top.PerSecond, 0)},
+		cell{"ceiling_p99_ms", rounded(top.P99, 2)},
+		cell{"ceiling_pct", rounded(100*f.perSecond(f.acked)/top.PerSecond, 1)},
+		cell{"server_cpu_us", rounded(float64(f.cpu.Microseconds())/float64(max(f.acked, 1)), 0)},
+		cell{"fsync_p99_ms", milliseconds(synced)},
+	), nil
+}
+
+func (c chatCommand) serve(ctx context.Context, s chatStore, p place) (f chatFigures, err error) {
+	var about node
+	args := append([]string{"serve", "--quick", "--data", p.data}, p.database()...)
+	if c.Profile != "" {
+		args = append(args, "--profile", c.Profile+"/chat-"+s.name+".pprof")
+	}
+	server, err := startBeside(ctx, &about, args...)
+	if err != nil {
+		return f, err
+	}
+	defer func() { err = errors.Join(err, server.stop()) }()
+	return c.load(ctx, newPlatform(about.HTTP, about.KeyID, about.Secret), server)
+}
+
+// row is what a load came to.
+func (c chatCommand) row(store string, f chatFigures) row {
+	return row{
+		{"scenario", "pairs"},
+		{"store", store},
+		{"senders", c.Senders},
+		{"in_flight", c.InFlight},
+		{"acked_per_s", rounded(f.perSecond(f.acked), 0)},
+		{"ack_p50_ms", milliseconds(f.p50)},
+		{"ack_p99_ms", milliseconds(f.p99)},
+		{"delivered_per_s", rounded(f.perSecond(f.delivered), 0)},
+	}
+}

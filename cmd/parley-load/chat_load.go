@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"parley/internal/identity"
+	"parley/signal/client"
+	"parley/signal/wire"
+)
+
+// chatLoad is pairs of people of whom the recruiters send.
+type chatLoad struct {
+	pairs     []pair
+	measuring atomic.Bool
+	delivered atomic.Int64 // to the candidates, while measuring
+
+	mu   sync.Mutex
+	took []time.Duration // of the acks that came while measuring
+}
+
+// pair is a conversation and its two sessions.
+type pair struct {
+	conversation string
+	from, to     *client.Session
+}
+
+// chatFigures are what came of a load.
+type chatFigures struct {
+	acked, delivered int64
+	p50, p99         time.Duration
+	elapsed          time.Duration
+	cpu              time.Duration // of the server
+}
+
+func (f chatFigures) perSecond(n int64) float64 { return float64(n) / f.elapsed.Seconds() }
+
+// load signs everybody in, sends for as long as is asked for and measures after a warm-up. A nil server is one whose use
+// can't be seen.
+func (c chatCommand) load(ctx context.Context, p platform, server *process) (chatFigures, error) {
+	l := &chatLoad{}
+	defer l.close()
+	for n := range c.Senders {
+		if err := l.add(ctx, p, n); err != nil {
+			return chatFigures{}, err
+		}
+	}
+	sending, stop := context.WithCancelCause(ctx)
+	var work sync.WaitGroup
+	for _, p := range l.pairs {
+		for range c.InFlight {
+			work.Go(func() { stop(l.send(sending, p)) })
+		}
+	}
+	f, err := l.watch(sending, min(warmUp, c.duration()), c.duration(), server)
+	stop(errEnough)
+	work.Wait()
+	if cause := context.Cause(sending); !errors.Is(cause, errEnough) {
+		return f, cause
+	}
+	l.sum(&f)
+	return f, err
+}
+
+// warmUp is how long everything runs before it is measured: caches, pools and the database's plans.
+const warmUp = 3 * time.Second
+
+// errEnough ends the senders.
+var errEnough = errors.New("measured")
+
+func (l *chatLoad) add(ctx context.Context, p platform, n int) (err error) {
+	var one pair
+	if one.conversation, err = p.open(ctx, n); err != nil {
+		return err
+	}
+	if one.from, err = p.dial(ctx, n, identity.Recruiter, client.Options{}); err != nil {
+		return err
+	}
+	one.to, err = p.dial(ctx, n, identity.Candidate, client.Options{Push: l.pushed})
+	if err != nil {
+		return errors.Join(err, one.from.Close())
+	}
+	l.pairs = append(l.pairs, one)
+	return nil
+}
+
+func (l *chatLoad) pushed(b wire.Body) {
+	if _, ok := b.(wire.ChatEntry); ok && l.measuring.Load() {
+		l.delivered.Add(1)
+	}
+}
+
+func (l *chatLoad) close() {
+	var work sync.WaitGroup
+	for _, p := range l.pairs {
+		work.Go(func() { _, _ = p.from.Close(), p.to.Close() })
+	}
+	work.Wait()
+}
+
+// send says one thing after the other until ctx ends, then returns why it did; otherwise what went wrong.
+func (l *chatLoad) send(ctx context.Context, p pair) error {
+	var took []time.Duration
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.took = append(l.took, took...)
+	}()
+	text := strings.Repeat("x", textSize)
+	for {
+		began := time.Now()
+		_, err := p.from.Send(ctx, p.conversation, text)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			return fmt.Errorf("send: %w", err)
+		}
+		if l.measuring.Load() {
+			took = append(took, time.Since(began))
+		}
+	}
+}
+
+// watch counts for d, after a while.
+func (l *chatLoad) watch(ctx context.Context, after, d time.Duration, server *process) (f chatFigures, err error) {
+	if err := pause(ctx, after); err != nil {
+		return f, err
+	}
+	before, err := used(server)
+	if err != nil {
+		return f, err
+	}
+	began := time.Now()
+	l.measuring.Store(true)
+	err = pause(ctx, d)
+	l.measuring.Store(false)
+	f.elapsed = time.Since(began)
+	if err != nil {
+		return f, err
+	}
+	now, err := used(server)
+	f.cpu = now.cpu - before.cpu
+	return f, err
+}
+
+// sum puts what the senders measured into f, once they have ended.
+func (l *chatLoad) sum(f *chatFigures) {
+	slices.Sort(l.took)
+	f.acked, f.delivered = int64(len(l.took)), l.delivered.Load()
+	f.p50, f.p99 = percentile(l.took, 0.5), percentile(l.took, 0.99)
+}
+
+// used is what the server has taken so far; nothing of one that can't be seen.
+func used(server *process) (usage, error) {
+	if server == nil {
+		return usage{}, nil
+	}
+	return server.usage()
+}
