@@ -25,6 +25,8 @@ type Config struct {
 	Vault  keys.Vault
 	// Mux makes playable files (mux.WebM); without it Derive refuses.
 	Mux Muxer
+	// Events puts an event into the outbox when a recording is sealed, for a webhook.
+	Events bool
 	// Node names this node among those that share the store; empty is "local".
 	Node string
 	// Build is the software that wrote a recording, for its manifest.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"parley/internal/chain"
+	"parley/internal/outbox"
 	"parley/signal/wire"
 	"parley/storage/keys"
 	"parley/storage/object"
@@ -134,6 +135,11 @@ func (r *Recorder) seal(ctx context.Context, c *closing) error {
 	c.row.State, c.row.Ended = StateSealed, c.row.Started.Add(c.length)
 	if c.reason == Recovered || c.reason == Adopted {
 		c.row.State = StateRecovered
+	}
+	if r.cfg.Events { // its id follows from the recording's, so a repeat is the same event
+		if c.row.Event, err = outbox.Sealed(string(c.row.ID), c.row.Interview, c.row.Ended); err != nil {
+			return fmt.Errorf("tell of sealed recording: %w", err)
+		}
 	}
 	return r.saveRow(ctx, c.key, c.row, c.meta)
 }

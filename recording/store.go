@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"parley/internal/outbox"
 	"parley/internal/policy"
 )
 
@@ -36,6 +37,8 @@ type Row struct {
 	// Stored says that the bucket has confirmed every object.
 	Stored bool
 	Sealed []byte
+	// Event is put into the outbox with the row, once for each id; the zero event is none. It is not kept.
+	Event outbox.Event
 }
 
 // Store keeps the rows of recordings. Any goroutine may call it. Save and Adopt are durable on return; an error leaves

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"parley/chat"
 	"parley/internal/audit"
@@ -107,7 +108,13 @@ func (s *Server) alive(ctx context.Context, node string) (bool, error) {
 // openRecorder seals what a crash left before anything new is recorded or shown. What can't be sealed now is tried again
 // while the node serves: one broken recording does not keep all others from working.
 func (s *Server) openRecorder(ctx context.Context) error {
+	// To bring what runs from one folder to another on the same disk would save nothing from that disk's loss.
+	var every time.Duration
+	if s.cfg.Engines.S3 == "" {
+		every = -1
+	}
 	s.node.recorder = recording.New(recording.Config{
+		UploadEvery: every, Events: s.node.outbox != nil,
 		Dir: s.path(recordingsFolder), Store: s.node.db.Recordings(), Bucket: s.node.objects, Vault: s.node.vault,
 		Mux: mux.WebM, Node: s.node.name, Build: s.cfg.Build, Alive: s.alive, Log: s.log, Metrics: s.metrics,
 	})

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/internal/outbox"
 	"parley/internal/policy"
 	"parley/recording"
 )
@@ -189,8 +190,9 @@ const (
 type MemoryStore struct {
 	Fault func(recording.Row) Fault
 
-	mu   sync.Mutex
-	rows map[recording.ID]recording.Row
+	mu     sync.Mutex
+	rows   map[recording.ID]recording.Row
+	events []outbox.Event
 }
 
 // NewStore makes an empty one.
@@ -211,11 +213,22 @@ func (m *MemoryStore) Save(ctx context.Context, r recording.Row) error {
 		return recording.ErrFenced
 	}
 	r.Sealed = bytes.Clone(r.Sealed)
+	if r.Event != (outbox.Event{}) && !slices.Contains(m.events, r.Event) {
+		m.events = append(m.events, r.Event)
+	}
+	r.Event = outbox.Event{}
 	m.rows[r.ID] = r
 	if fault == FailsButPersisted {
 		return ErrInjected
 	}
 	return nil
+}
+
+// Events are those that rows were saved with, each once.
+func (m *MemoryStore) Events() []outbox.Event {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.events)
 }
 
 // Adopt implements [recording.Store].
@@ -279,5 +292,5 @@ func (m *MemoryStore) pick(want func(recording.Row) bool) []recording.Row {
 func (m *MemoryStore) Clone() *MemoryStore {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return &MemoryStore{rows: maps.Clone(m.rows)}
+	return &MemoryStore{rows: maps.Clone(m.rows), events: slices.Clone(m.events)}
 }

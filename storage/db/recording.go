@@ -26,7 +26,10 @@ func (s recordings) Save(ctx context.Context, r recording.Row) error {
 				sealed = excluded.sealed, epoch = excluded.epoch
 			WHERE recordings.epoch <= excluded.epoch`,
 			r.ID, r.Interview, r.Node, r.State, micros(r.Started), micros(r.Ended), r.Stored, nonNil(r.Sealed), int64(r.Epoch))
-		return fenced(done, err)
+		if err := fenced(done, err); err != nil {
+			return err
+		}
+		return s.db.appendEvents(ctx, tx, r.Event)
 	})
 	if err != nil {
 		return fmt.Errorf("save recording: %w", err)

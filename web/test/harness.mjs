@@ -51,6 +51,7 @@ export async function startParley({ data = mkdtempSync(join(tmpdir(), "parley-we
     ...JSON.parse(ready),
     data,
     log: () => log,
+    end,
     kill: () => end("SIGKILL"),
     stop: async () => {
       await end("SIGTERM");

@@ -144,6 +144,33 @@ describe("on two nodes", { skip: why }, () => {
     await readsAll(candidate, 10, "通话中的第");
   });
 
+  test("a node is stopped in order: the interview goes on at the other, and what the first one recorded is not lost", async (t) => {
+    await goOn();
+    await recordOn(candidate, 3);
+    const stopped = await ownerOf([one, two]);
+    const other = stopped === one ? two : one;
+    for (const balancer of balancers) balancer.to(other);
+    const since = Date.now();
+    await stopped.end("SIGTERM");
+    t.diagnostic(`stopped in ${Date.now() - since} ms`);
+    await Promise.all([recruiter, candidate].map((who) => who.page.locator(".recording-sign.on").waitFor({ timeout: 60_000 })));
+    await Promise.all([seesFramesGrow(recruiter), seesFramesGrow(candidate), hears(recruiter)]);
+    await sayMuch(recruiter, 3, "换了节点的第");
+    cluster.nodes[cluster.nodes.indexOf(stopped)] = await cluster.start(cluster.nodes.indexOf(stopped));
+    await recordOn(candidate, 3);
+    const receipt = await hangUp(recruiter, candidate);
+    const proof = new Proof(other.http, other.users.candidate.token, folder);
+    const parts = await proof.sealed(candidate, 2, 60_000);
+    for (const part of parts) {
+      assert.equal(part.state, "sealed");
+      for (const side of part.sides) await proof.side(part, side);
+      await proof.verifies(part, await proof.bundle(part));
+    }
+    await candidate.at("summary-chat").click();
+    await readsAll(candidate, 3, "换了节点的第");
+    assert.ok(receipt);
+  });
+
   /** They meet, see and hear each other. */
   async function goOn() {
     await meet(recruiter, candidate);

@@ -32,6 +32,11 @@ export async function state(who, wanted) {
   await who.page.locator(`.message.mine[data-state="${wanted}"]`).last().waitFor(patience);
 }
 
+/** The server has the last own message, whatever became of it since. @param {Person} who */
+export async function acknowledged(who) {
+  await who.page.locator(".message.mine").last().and(who.page.locator(["sent", "delivered", "read"].map((s) => `[data-state="${s}"]`).join(", "))).waitFor(patience);
+}
+
 /** @param {Person} recruiter @param {Person} candidate */
 export async function startInterview(recruiter, candidate) {
   await recruiter.at("start-interview").click();

@@ -11,7 +11,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "no
 import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { until } from "./harness.mjs";
-import { patience, say, state } from "./people.mjs";
+import { acknowledged, patience, say } from "./people.mjs";
 
 const verifier = resolve(process.env.PARLEY_VERIFY_BIN ?? join(import.meta.dirname, "../../bin/parley-verify"));
 
@@ -35,7 +35,7 @@ export async function sayMuch(who, count, mark) {
   await who.at("composer").waitFor(patience);
   for (let n = 1; n <= count; n++) {
     await say(who, `${mark} ${n} 条`);
-    await state(who, "sent").catch(() => state(who, "read"));
+    await acknowledged(who);
   }
 }
 
