@@ -32,8 +32,10 @@ type Muxer func(ctx context.Context, m Media, w Output) error
 
 // Derive gives the user's side of a sealed recording as a playable file with all of their tracks. Time 0 is the
 // recording's start, so that the sides of one recording share one clock. Both are refused with policy.ErrNotFound: a
-// recording that is not there, and one in which the user is not. One that still runs is policy.ErrConflict.
+// recording that is not there, and one in which the user is not. One that still runs is policy.ErrConflict; one whose
+// files are elsewhere and not in the bucket yet is [ErrStoring].
 //
+// Every node makes the same bytes of the same journal, so that ranges of one playback may come from several.
 // The file is on disk only in sealed form, under a key of this process. A file derived a short while ago is given
 // again without deriving, so that requests for ranges are cheap.
 func (r *Recorder) Derive(ctx context.Context, id ID, u identity.UserID) (*Derived, error) {
@@ -45,10 +47,10 @@ func (r *Recorder) Derive(ctx context.Context, id ID, u identity.UserID) (*Deriv
 	if !ok {
 		return nil, fmt.Errorf("derive: %w", policy.ErrNotFound)
 	}
-	if row.State == StateRecording {
-		return nil, fmt.Errorf("derive: %w", policy.ErrConflict)
+	if err := r.readable(row); err != nil {
+		return nil, fmt.Errorf("derive: %w", err)
 	}
-	if r.cfg.Mux == nil || !sealedState(row.State) {
+	if r.cfg.Mux == nil {
 		return nil, fmt.Errorf("derive: %w", policy.ErrNotFound)
 	}
 	f, err := r.derived.get(string(id)+"/"+string(p.ID), func() (*spool, error) {
@@ -143,7 +145,7 @@ func (r *Recorder) openJournal(ctx context.Context, row Row, d details, p Partic
 }
 
 // openFile opens a file of a sealed recording: here if it is this node's, or in the bucket once it is stored. Until
-// then it is policy.ErrUnavailable elsewhere.
+// then it is [ErrStoring] elsewhere.
 func (r *Recorder) openFile(ctx context.Context, row Row, d details, name string) (io.ReadCloser, error) {
 	if row.Node == r.cfg.Node {
 		f, err := os.Open(filepath.Join(r.folder(row.ID), name))
@@ -156,7 +158,7 @@ func (r *Recorder) openFile(ctx context.Context, row Row, d details, name string
 	}
 	list := d.objects(name)
 	if len(list) == 0 {
-		return nil, fmt.Errorf("open recording: %w", policy.ErrUnavailable)
+		return nil, fmt.Errorf("open recording: %w", ErrStoring)
 	}
 	in := &inOrder{ctx: ctx, bucket: r.cfg.Bucket, rest: list}
 	if err := in.next(); err != nil {
@@ -177,7 +179,7 @@ type inOrder struct {
 func (i *inOrder) next() error {
 	in, err := i.bucket.Get(i.ctx, i.rest[0].Key, 0, -1)
 	if err != nil {
-		return err
+		return away(err)
 	}
 	i.open, i.rest = in, i.rest[1:]
 	return nil

@@ -115,6 +115,7 @@ type Info struct {
 	Duration     time.Duration // from Started to Ended
 	Head         wire.ReceiptHead
 	Stored       bool   // the bucket has it
+	Available    bool   // sealed, and its files are stored or on this node's disk
 	Why          string // what was given to Stop, or why it failed
 	Participants []Side
 }
@@ -147,7 +148,7 @@ func (r *Recorder) List(ctx context.Context, interview string) ([]Info, error) {
 		if err != nil {
 			return nil, fmt.Errorf("list recordings: %w", err)
 		}
-		list = append(list, info(row, d))
+		list = append(list, r.info(row, d))
 	}
 	return list, nil
 }
@@ -158,12 +159,12 @@ func (r *Recorder) Info(ctx context.Context, id ID) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	return info(row, d), nil
+	return r.info(row, d), nil
 }
 
-func info(row Row, d details) Info {
+func (r *Recorder) info(row Row, d details) Info {
 	i := Info{ID: row.ID, Interview: row.Interview, State: row.State, Started: row.Started, Ended: row.Ended,
-		Stored: row.Stored, Why: d.Why}
+		Stored: row.Stored, Available: r.readable(row) == nil, Why: d.Why}
 	if !row.Ended.IsZero() {
 		i.Duration = row.Ended.Sub(row.Started)
 	}

@@ -8,13 +8,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-
-	"parley/internal/policy"
 )
 
 // Export writes a sealed recording as a zip that [Verify] and parley-verify take: manifest, journals as ciphertext,
 // signed head with its public key. Nothing in it can be read without the data keys. A recording that still runs is
-// policy.ErrConflict.
+// policy.ErrConflict; one whose files are elsewhere and not in the bucket yet is [ErrStoring], before anything is written.
 func (r *Recorder) Export(ctx context.Context, id ID, w io.Writer) error {
 	z := zip.NewWriter(w)
 	err := r.export(ctx, id, func(name string, in io.Reader) error {
@@ -52,13 +50,11 @@ func (r *Recorder) ExportDir(ctx context.Context, id ID, dir string) error {
 
 func (r *Recorder) export(ctx context.Context, id ID, put func(name string, in io.Reader) error) error {
 	row, d, err := r.load(ctx, id)
-	switch {
-	case err != nil:
+	if err == nil {
+		err = r.readable(row)
+	}
+	if err != nil {
 		return err
-	case row.State == StateRecording:
-		return policy.ErrConflict
-	case !sealedState(row.State):
-		return policy.ErrNotFound
 	}
 	for _, name := range bundleFiles(d) {
 		in, err := r.openFile(ctx, row, d, name)
