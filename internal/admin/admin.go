@@ -12,9 +12,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"parley/chat"
-	"parley/internal/chain"
 	"parley/internal/identity"
+	"parley/internal/identity/grant"
 	"parley/internal/policy"
+	"parley/storage/keys"
 )
 
 // Config is what the API stands on. All of it up to Version is required, but for Outbox.
@@ -27,10 +28,12 @@ type Config struct {
 	Sessions      Sessions
 	Audit         Audit
 	Outbox        Outbox // nil: no webhook is configured, and its routes are not there
-	Signer        chain.Signer
-	Texts         *policy.Texts
-	Figures       prometheus.Gatherer
-	// LastHead is the last head that was sealed; false when there is none yet.
+	Signer        Signer
+	// Grants are the permissions to play back, those of all nodes; nil: of this process only.
+	Grants  *grant.Grants
+	Texts   *policy.Texts
+	Figures prometheus.Gatherer
+	// LastHead is the last head that this node sealed; false when there is none yet.
 	LastHead func(context.Context) (Head, bool)
 	// Version is what the API's description says it is.
 	Version string
@@ -55,6 +58,11 @@ type (
 	Sessions interface {
 		Drop(r identity.Revocation)
 	}
+	// Signer knows the keys that heads are signed with.
+	Signer interface {
+		// PublicKeys lists all there ever were, the oldest first.
+		PublicKeys(ctx context.Context) ([]keys.PublicKey, error)
+	}
 )
 
 // maxBody bounds the body of a request, in bytes.
@@ -66,7 +74,6 @@ type API struct {
 	log    *slog.Logger
 	mux    *http.ServeMux
 	huma   huma.API
-	grants *grants
 	rate   *rate
 	limits limits
 }
@@ -82,9 +89,11 @@ func New(cfg Config) *API {
 	if cfg.Address == nil {
 		cfg.Address = peer
 	}
+	if cfg.Grants == nil {
+		cfg.Grants = ownGrants(cfg)
+	}
 	a := &API{
-		Config: cfg, log: cfg.Log, mux: http.NewServeMux(), grants: newGrants(cfg.Now), rate: newRate(cfg.Now),
-		limits: newLimits(cfg.Metrics),
+		Config: cfg, log: cfg.Log, mux: http.NewServeMux(), rate: newRate(cfg.Now), limits: newLimits(cfg.Metrics),
 	}
 	a.huma = humago.New(a.mux, a.describe())
 	a.conversations()
@@ -114,7 +123,9 @@ func (a *API) describe() huma.Config {
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "/v1/openapi", "", ""
 	c.CreateHooks = nil // no links to schemas in answers
 	c.Info.Description = "Conversations, interviews and recordings for the platform's backend and clients. " +
-		"What happens within a conversation or an interview goes over the WebSocket at /v1/ws (PROTOCOL.md)."
+		"What happens within a conversation or an interview goes over the WebSocket at /v1/ws (PROTOCOL.md). " +
+		"Every node answers every request, so a load balancer needs no stickiness. " +
+		"How often somebody may ask is counted on each node by itself: of several nodes together the bound is as many times as high."
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		bearer: {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: tokens},
 	}

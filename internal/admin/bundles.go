@@ -31,7 +31,8 @@ func (a *API) bundles() {
 	}, a.bundle)
 }
 
-// bundle hands out the archive as it is made, under a grant that nobody else learns of: it ends with the token (T7). That it is handed out is in the audit log before its first byte (A3).
+// bundle hands out the archive as it is made, for as long as the token holds (T7). That it is handed out is in the audit log
+// before its first byte (A3).
 func (a *API) bundle(ctx context.Context, p identity.Principal, in *bundlePath) (*huma.StreamResponse, error) {
 	info, err := a.takenPart(ctx, p, recording.ID(in.ID))
 	if err != nil {
@@ -41,20 +42,30 @@ func (a *API) bundle(ctx context.Context, p identity.Principal, in *bundlePath) 
 	if err != nil {
 		return nil, err
 	}
-	word := a.grants.Give(seat{By: p, Interview: info.Interview, Recording: info.ID})
-	if err := a.revoked(ctx, p); err != nil {
-		a.grants.End(word)
+	may := a.while(ctx, a.Grants.Session(ctx, p))
+	if err := may(); err != nil {
 		return nil, err
 	}
 	return &huma.StreamResponse{Body: func(c huma.Context) {
-		defer a.grants.End(word)
 		_, w := humago.Unwrap(c)
 		w.Header().Set("Content-Type", "application/zip")
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("Content-Disposition", `attachment; filename="recording-`+string(info.ID)+`.zip"`)
-		if err := a.Recordings.Export(ctx, info.ID, &patient{w, a.grants.lease(word)}); err != nil {
-			a.log.WarnContext(ctx, "bundle was not sent to its end", slog.String("recording", string(info.ID)), slog.Any("err", err))
-			panic(http.ErrAbortHandler) // so that the client sees a broken transfer, not a short archive
+		out := &patient{ResponseWriter: w, may: may}
+		if err := a.Recordings.Export(ctx, info.ID, out); err != nil {
+			a.cutShort(ctx, info.ID, out, err)
 		}
 	}}, nil
+}
+
+// cutShort answers what went wrong while nothing was sent; later it breaks the transfer, so that the client does not take a
+// short archive for a whole one.
+func (a *API) cutShort(ctx context.Context, id recording.ID, out *patient, err error) {
+	if !out.wrote {
+		out.Header().Del("Content-Disposition")
+		a.refuse(ctx, err).write(out.ResponseWriter)
+		return
+	}
+	a.log.WarnContext(ctx, "bundle was not sent to its end", slog.String("recording", string(id)), slog.Any("err", err))
+	panic(http.ErrAbortHandler)
 }

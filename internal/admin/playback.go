@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"regexp"
 	"time"
@@ -11,7 +12,9 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"parley/internal/identity"
+	"parley/internal/identity/grant"
 	"parley/internal/policy"
+	"parley/recording"
 )
 
 // playbackPath begins the path of every grant.
@@ -39,7 +42,7 @@ func (a *API) playback() {
 	public(a, huma.Operation{
 		OperationID: "play-recording", Method: http.MethodGet, Path: playbackPath + "{grant}",
 		Summary:     "Play one side of a recording",
-		Description: "The address is its own permission, so that a video element can load it: good for one person, one side, 60 s to start and 15 minutes between reads.",
+		Description: "The address is its own permission, so that a video element can load it: good for one person, one side, 60 s to start and 15 minutes between reads, 4 hours at all, on every node.",
 		Errors:      []int{http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable},
 		Responses: map[string]*huma.Response{
 			"200": {Description: "The whole file", Content: map[string]*huma.MediaType{"video/webm": {}}},
@@ -50,18 +53,15 @@ func (a *API) playback() {
 
 // play answers one range. That it is read is in the audit log before its first byte leaves (A3).
 func (a *API) play(ctx context.Context, in *playbackGrant) (*huma.StreamResponse, error) {
-	seat, ok := a.grants.Use(in.Grant)
-	if !ok {
-		return nil, policy.ErrNotFound
+	seat, err := a.Grants.Use(ctx, in.Grant)
+	if err != nil {
+		return nil, a.granted(ctx, err)
 	}
-	if err := a.revoked(ctx, seat.By); err != nil {
-		return nil, err
-	}
-	media, err := a.Recordings.Derive(ctx, seat.Recording, seat.Side)
+	media, err := a.Recordings.Derive(ctx, recording.ID(seat.Recording), seat.Side)
 	if err != nil {
 		return nil, err
 	}
-	err = a.Audit.Record(ctx, seat.By, string(identity.RecordingPlay), "recording/"+string(seat.Recording),
+	err = a.Audit.Record(ctx, seat.By, string(identity.RecordingPlay), "recording/"+seat.Recording,
 		"interview", seat.Interview, "side", string(seat.Side), "range", in.span())
 	if err != nil {
 		_ = media.Close() // nothing of it was sent
@@ -79,18 +79,30 @@ func (a *API) play(ctx context.Context, in *playbackGrant) (*huma.StreamResponse
 		if span := in.span(); span != "" {
 			r.Header.Set("Range", span)
 		}
-		http.ServeContent(&patient{w, a.grants.lease(in.Grant)}, r, "", time.Time{}, media)
+		http.ServeContent(&patient{ResponseWriter: w, may: a.while(ctx, a.Grants.Lease(ctx, in.Grant))}, r, "", time.Time{}, media)
 	}}, nil
 }
 
-// revoked refuses a principal whose token was taken back since it was verified (T7). Asked after a grant was made or used,
-// it leaves no gap: whoever revokes first makes that durable and then takes the grants back.
-func (a *API) revoked(ctx context.Context, p identity.Principal) error {
-	yes, err := a.Revoker.Revoked(ctx, p.User, p.TokenID, p.Issued)
-	if err == nil && yes {
+// granted is what a client is told of a permission that has ended, or that nobody can tell of: without an answer nothing is
+// shown.
+func (a *API) granted(ctx context.Context, err error) error {
+	if errors.Is(err, grant.ErrEnded) {
 		return policy.ErrNotFound
 	}
-	return err
+	if ctx.Err() == nil {
+		a.log.WarnContext(ctx, "a permission to play back can't be checked", slog.Any("err", err))
+	}
+	return policy.ErrUnavailable
+}
+
+// while says before each write whether the permission still holds.
+func (a *API) while(ctx context.Context, holds func() error) func() error {
+	return func() error {
+		if err := holds(); err != nil {
+			return a.granted(ctx, err)
+		}
+		return nil
+	}
 }
 
 // stall is how long one write to a client may take.
@@ -100,20 +112,20 @@ const stall = 30 * time.Second
 // not to one that may no longer see it (T7).
 type patient struct {
 	http.ResponseWriter
-	may func() bool
+	may   func() error
+	wrote bool
 }
 
 // errGone replaces what the network says when a client has gone away: that names addresses.
 var errGone = errors.New("admin: the client is gone")
 
-var errTakenBack = errors.New("admin: the permission has ended")
-
 // Write writes within [stall].
 func (p *patient) Write(b []byte) (int, error) {
-	if !p.may() {
-		return 0, errTakenBack
+	if err := p.may(); err != nil {
+		return 0, err
 	}
 	_ = http.NewResponseController(p.ResponseWriter).SetWriteDeadline(time.Now().Add(stall)) // recorders in tests have none
+	p.wrote = true
 	n, err := p.ResponseWriter.Write(b)
 	if err != nil {
 		return n, errGone

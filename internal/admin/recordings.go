@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"parley/internal/identity"
+	"parley/internal/identity/grant"
 	"parley/internal/policy"
 	"parley/recording"
 	"parley/signal/interview"
@@ -37,6 +38,7 @@ type InterviewRecording struct {
 type Part struct {
 	Recording string            `json:"recording"`
 	State     string            `json:"state" enum:"recording,sealed,recovered,failed"`
+	Available bool              `json:"available" doc:"It can be played and downloaded. False while it is recorded, and for a sealed one while its files are on their way to the store; ask again then. As the node that answers sees it: the one that recorded it has it earlier than the others"`
 	Started   time.Time         `json:"started"`
 	Duration  int64             `json:"duration_ms"`
 	Head      *wire.ReceiptHead `json:"head,omitempty" doc:"The signed head, once sealed"`
@@ -48,7 +50,7 @@ type Part struct {
 type Side struct {
 	User     string  `json:"user"`
 	Name     string  `json:"name" doc:"As the asker may see it"`
-	URL      string  `json:"url,omitempty" doc:"WebM with byte ranges; start within 60 s. Absent when there is nothing to play"`
+	URL      string  `json:"url,omitempty" doc:"WebM with byte ranges; start within 60 s. Absent when there is nothing to play, or not yet"`
 	Start    int64   `json:"start_ms" doc:"First picture or sound, from the part's start"`
 	Duration int64   `json:"duration_ms"`
 	Tracks   []Track `json:"tracks"`
@@ -105,21 +107,43 @@ func (a *API) showRecording(ctx context.Context, p identity.Principal, in *inter
 	}
 	out := &shownRecording{CacheControl: "no-store", Body: InterviewRecording{Interview: view.ID, Parts: []Part{}}}
 	for _, info := range list {
-		out.Body.Parts = append(out.Body.Parts, a.part(p, view, info))
+		out.Body.Parts = append(out.Body.Parts, part(view, info))
 	}
-	return out, nil
+	return out, a.letPlay(ctx, p, view.ID, out.Body.Parts)
 }
 
-func (a *API) part(p identity.Principal, view wire.Interview, info recording.Info) Part {
+// letPlay gives the sides that can be played their addresses, by grants that are made in one step.
+func (a *API) letPlay(ctx context.Context, p identity.Principal, interview string, parts []Part) error {
+	var seats []grant.Seat
+	var sides []*Side
+	for _, part := range parts {
+		for i := range part.Sides {
+			if side := &part.Sides[i]; part.Available && len(side.Tracks) > 0 {
+				seats = append(seats, grant.Seat{Interview: interview, Recording: part.Recording, Side: identity.UserID(side.User)})
+				sides = append(sides, side)
+			}
+		}
+	}
+	words, err := a.Grants.Give(ctx, p, seats...)
+	if err != nil {
+		return err
+	}
+	for i, word := range words {
+		sides[i].URL = playbackPath + word
+	}
+	return nil
+}
+
+func part(view wire.Interview, info recording.Info) Part {
 	part := Part{
-		Recording: string(info.ID), State: string(info.State), Started: info.Started, Duration: info.Duration.Milliseconds(),
-		Sides: []Side{}, Gaps: []Gap{},
+		Recording: string(info.ID), State: string(info.State), Available: info.Available, Started: info.Started,
+		Duration: info.Duration.Milliseconds(), Sides: []Side{}, Gaps: []Gap{},
 	}
 	if info.Head.Head != "" {
 		part.Head = &info.Head
 	}
 	for _, s := range info.Participants {
-		part.Sides = append(part.Sides, a.side(p, view, info, s))
+		part.Sides = append(part.Sides, side(view, s))
 		for _, g := range s.Gaps {
 			part.Gaps = append(part.Gaps, Gap{
 				User: string(s.User), From: g.From.Milliseconds(), To: g.To.Milliseconds(), Reason: string(g.Reason),
@@ -130,16 +154,13 @@ func (a *API) part(p identity.Principal, view wire.Interview, info recording.Inf
 	return part
 }
 
-func (a *API) side(p identity.Principal, view wire.Interview, info recording.Info, s recording.Side) Side {
+func side(view wire.Interview, s recording.Side) Side {
 	side := Side{
 		User: string(s.User), Name: nameIn(view, s.User),
 		Start: s.Start.Milliseconds(), Duration: s.Duration.Milliseconds(), Tracks: []Track{},
 	}
 	for _, t := range s.Tracks {
 		side.Tracks = append(side.Tracks, Track{Kind: t.Kind, Codec: t.Codec, Label: string(t.Label)})
-	}
-	if playable(info) && len(s.Tracks) > 0 {
-		side.URL = playbackPath + a.grants.Give(seat{By: p, Interview: view.ID, Recording: info.ID, Side: s.User})
 	}
 	return side
 }
@@ -167,8 +188,11 @@ func (a *API) takenPart(ctx context.Context, p identity.Principal, id recording.
 	if _, err := a.Interviews.View(ctx, p, interview.ID(info.Interview)); err != nil {
 		return recording.Info{}, err
 	}
-	if !playable(info) {
-		return recording.Info{}, policy.ErrNotFound
+	switch {
+	case info.Available:
+		return info, nil
+	case playable(info):
+		return recording.Info{}, recording.ErrStoring
 	}
-	return info, nil
+	return recording.Info{}, policy.ErrNotFound
 }

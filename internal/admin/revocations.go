@@ -27,7 +27,8 @@ func (a *API) revocations() {
 }
 
 // revoke writes down who takes back what, then takes it back for good, then ends what is open. A crash in between leaves
-// at most sessions that end with it; repeating the request completes it.
+// at most sessions that end with it, and what is played back ends within [grant.Fresh] all the same; repeating the request
+// completes it.
 func (a *API) revoke(ctx context.Context, p identity.Principal, in *revoke) (*struct{}, error) {
 	b := in.Body
 	if (b.User == "") == (b.Token == "") {
@@ -44,7 +45,7 @@ func (a *API) revoke(ctx context.Context, p identity.Principal, in *revoke) (*st
 	if err := a.Revoker.Revoke(ctx, r); err != nil {
 		return nil, err
 	}
-	a.grants.Drop(r)
+	a.Grants.Drop(r)
 	a.Sessions.Drop(r)
 	return nil, nil
 }

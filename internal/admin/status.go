@@ -10,13 +10,13 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// Status is what everybody may know of the machine at work: sums, nothing of a person.
+// Status is what everybody may know of the node at work: sums, nothing of a person.
 type Status struct {
 	Connections uint64  `json:"connections" doc:"Open WebSockets"`
 	Messages    float64 `json:"messages_per_s" doc:"Entries committed a second, since the last time somebody asked"`
 	Rooms       uint64  `json:"rooms" doc:"Interviews with somebody in"`
 	Recordings  uint64  `json:"recordings" doc:"Running now"`
-	Head        *Head   `json:"last_head,omitempty" doc:"The last head that was sealed"`
+	Head        *Head   `json:"last_head,omitempty" doc:"The last head that this node sealed since it started"`
 }
 
 // Head is a sealed head.
@@ -40,7 +40,8 @@ type shownStatus struct {
 
 func (a *API) status() {
 	public(a, huma.Operation{
-		OperationID: "get-status", Method: http.MethodGet, Path: "/v1/status", Summary: "The machine at work",
+		OperationID: "get-status", Method: http.MethodGet, Path: "/v1/status", Summary: "A node at work",
+		Description: "Figures of the node that answers; behind a load balancer each answer may be another's. For sums over all nodes, take the metrics.",
 	}, a.showStatus)
 }
 
