@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"parley/internal/outbox"
@@ -35,10 +36,23 @@ func engine(key string, url secret, check func(string) error) error {
 	if url == "" {
 		return nil
 	}
-	if err := check(string(url)); err != nil {
-		return &wrong{key, "can't be used", err.Error()}
+	return refused(key, check(string(url)))
+}
+
+// refused says by the setting's name what a package says by its own.
+func refused(key string, err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	text := err.Error()
+	for _, own := range []string{"db: ", "redis: ", "address of the vault: ", "store URL: ", "webhook: "} {
+		text = strings.TrimPrefix(text, own)
+	}
+	why, fix, named := strings.Cut(text, "; ")
+	if !named {
+		fix = "see " + key + " in parley serve --help"
+	}
+	return &wrong{key, why, fix}
 }
 
 func (c *Config) checkVault() error {
@@ -112,9 +126,7 @@ func (c *Config) checkOutward() error {
 		}
 		return errors.Join(errs...)
 	}
-	if err := outbox.CheckTarget(string(c.Webhook), c.Region, c.Recipient); err != nil {
-		errs = append(errs, &wrong{"webhook", "can't be used", err.Error()})
-	}
+	errs = append(errs, refused("webhook", outbox.CheckTarget(string(c.Webhook), c.Region, c.Recipient)))
 	if n := len(c.WebhookSecret); n < 1 || n > 2 {
 		errs = append(errs, &wrong{"webhook-secret", fmt.Sprintf("%d secrets", n), "give one, or two while one replaces the other"})
 	}
