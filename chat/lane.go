@@ -153,8 +153,9 @@ func (l *lane) commit(ctx context.Context, tickets []*ticket) {
 			l.fail(ctx, rows, marks, err)
 			return
 		}
-		l.reply(rows, marks, out)
+		// The hub does not block; told first, it has the news ready for the sender's session as that writes its answer.
 		l.tell(ctx, rows, marks, out)
+		l.reply(rows, marks, out)
 		return
 	}
 }

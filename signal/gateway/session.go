@@ -136,6 +136,9 @@ func (s *session) serve() error {
 		if err := s.turn(); err != nil {
 			return err
 		}
+		if err := s.join(); err != nil {
+			return err
+		}
 		if err := s.flush(); err != nil {
 			return err
 		}
@@ -160,6 +163,20 @@ func (s *session) turn() error {
 	case now := <-s.timer.C:
 		defer func() { s.timer.Reset(time.Until(s.due())) }()
 		return s.tick(now)
+	}
+}
+
+// join adds what others have for the client by now, its own entry above all, to the message that is about to go out: one
+// write costs more than what is in it.
+func (s *session) join() error {
+	if s.frames == 0 {
+		return nil
+	}
+	select {
+	case <-s.box.wake:
+		return s.deliver()
+	default:
+		return nil
 	}
 }
 
