@@ -96,7 +96,8 @@ func (c chatCommand) measure(ctx context.Context, s chatStore, synced time.Durat
 		cell{"ceiling_per_s", rounded(top.PerSecond, 0)},
 		cell{"ceiling_p99_ms", rounded(top.P99, 2)},
 		cell{"ceiling_pct", rounded(100*f.perSecond(f.acked)/top.PerSecond, 1)},
-		cell{"server_cpu_us", rounded(float64(f.cpu.Microseconds())/float64(max(f.acked, 1)), 0)},
+		cell{"server_cpu_us", f.perMessage(f.cpu)},
+		cell{"clients_cpu_us", f.perMessage(f.ours)},
 		cell{"fsync_p99_ms", milliseconds(synced)},
 	), nil
 }

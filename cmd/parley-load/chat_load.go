@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -36,7 +37,11 @@ type chatFigures struct {
 	acked, delivered int64
 	p50, p99         time.Duration
 	elapsed          time.Duration
-	cpu              time.Duration // of the server
+	cpu, ours        time.Duration // of the server, and of the clients
+}
+
+func (f chatFigures) perMessage(d time.Duration) float64 {
+	return rounded(float64(d.Microseconds())/float64(max(f.acked, 1)), 0)
 }
 
 func (f chatFigures) perSecond(n int64) float64 { return float64(n) / f.elapsed.Seconds() }
@@ -133,7 +138,7 @@ func (l *chatLoad) watch(ctx context.Context, after, d time.Duration, server *pr
 	if err := pause(ctx, after); err != nil {
 		return f, err
 	}
-	before, err := used(server)
+	theirs, ours, err := used(server)
 	if err != nil {
 		return f, err
 	}
@@ -145,8 +150,8 @@ func (l *chatLoad) watch(ctx context.Context, after, d time.Duration, server *pr
 	if err != nil {
 		return f, err
 	}
-	now, err := used(server)
-	f.cpu = now.cpu - before.cpu
+	f.cpu, f.ours, err = used(server)
+	f.cpu, f.ours = f.cpu-theirs, f.ours-ours
 	return f, err
 }
 
@@ -157,10 +162,15 @@ func (l *chatLoad) sum(f *chatFigures) {
 	f.p50, f.p99 = percentile(l.took, 0.5), percentile(l.took, 0.99)
 }
 
-// used is what the server has taken so far; nothing of one that can't be seen.
-func used(server *process) (usage, error) {
+// used is the processor time that the server and this process have taken so far; nothing when the server can't be seen.
+func used(server *process) (theirs, ours time.Duration, err error) {
 	if server == nil {
-		return usage{}, nil
+		return 0, 0, nil
 	}
-	return server.usage()
+	u, err := server.usage()
+	if err != nil {
+		return 0, 0, err
+	}
+	own, err := usageOf(os.Getpid())
+	return u.cpu, own.cpu, err
 }

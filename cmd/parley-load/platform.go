@@ -3,14 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"time"
-
-	"github.com/google/uuid"
 
 	"parley/internal/identity"
 	"parley/signal/client"
@@ -25,7 +24,7 @@ type platform struct {
 }
 
 func newPlatform(url, keyID string, secret []byte) platform {
-	return platform{strings.TrimSuffix(url, "/"), keyID, secret, uuid.Must(uuid.NewV7()).String()}
+	return platform{strings.TrimSuffix(url, "/"), keyID, secret, strings.ToLower(rand.Text()[:10])}
 }
 
 // tokensLast is longer than any load.
@@ -43,7 +42,7 @@ func (p platform) token(user string, role identity.Role) (string, error) {
 
 // user names one of the two people of the n-th conversation.
 func (p platform) user(n int, role identity.Role) string {
-	return fmt.Sprintf("load-%s-%s-%d", p.run, role, n)
+	return fmt.Sprintf("load-%s-%.1s-%d", p.run, role, n)
 }
 
 // open opens the n-th conversation and returns its id.

@@ -126,6 +126,8 @@ func (p *process) stop() error {
 	return nil
 }
 
+func (p *process) usage() (usage, error) { return usageOf(p.cmd.Process.Pid) }
+
 func (p *process) kill() { _ = p.cmd.Process.Kill() }
 
 // profile writes a processor profile of this process to a file, if one is named, until it is stopped.

@@ -22,29 +22,29 @@ type usage struct {
 // userHZ is the unit of times in /proc on every Linux that Go runs on.
 const userHZ = 100
 
-// usage reads /proc (proc(5)).
-func (p *process) usage() (usage, error) {
-	dir := "/proc/" + strconv.Itoa(p.cmd.Process.Pid)
+// usageOf reads /proc (proc(5)).
+func usageOf(pid int) (usage, error) {
+	dir := "/proc/" + strconv.Itoa(pid)
 	stat, err := os.ReadFile(dir + "/stat")
 	if err != nil {
-		return usage{}, fmt.Errorf("sample server: %w", err)
+		return usage{}, fmt.Errorf("sample process: %w", err)
 	}
 	// The second field is the name in brackets, and may hold anything; utime and stime are the 14th and 15th.
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 	if len(fields) < 22 {
-		return usage{}, fmt.Errorf("sample server: %d fields in its stat", len(fields))
+		return usage{}, fmt.Errorf("sample process: %d fields in its stat", len(fields))
 	}
 	var u usage
 	for _, f := range fields[11:13] {
 		ticks, err := strconv.ParseInt(string(f), 10, 64)
 		if err != nil {
-			return usage{}, fmt.Errorf("sample server: %w", err)
+			return usage{}, fmt.Errorf("sample process: %w", err)
 		}
 		u.cpu += time.Duration(ticks) * time.Second / userHZ
 	}
 	pages, err := strconv.ParseInt(string(fields[21]), 10, 64)
 	if err != nil {
-		return usage{}, fmt.Errorf("sample server: %w", err)
+		return usage{}, fmt.Errorf("sample process: %w", err)
 	}
 	u.rss = pages * int64(os.Getpagesize())
 	return u, nil
