@@ -39,8 +39,9 @@ func (o CallOptions) withDefaults() (CallOptions, error) {
 	return o, nil
 }
 
-// NewAPI is VP8 and Opus with Pion's default interceptors over the network of the settings, loopback included.
-func NewAPI(set webrtc.SettingEngine) (*webrtc.API, error) {
+// NewAPI is VP8 and Opus with Pion's default interceptors, and more that see what is sent before those do, over the network
+// of the settings, loopback included.
+func NewAPI(set webrtc.SettingEngine, more ...interceptor.Factory) (*webrtc.API, error) {
 	set.SetIncludeLoopbackCandidate(true)
 	set.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	media := &webrtc.MediaEngine{}
@@ -52,6 +53,9 @@ func NewAPI(set webrtc.SettingEngine) (*webrtc.API, error) {
 	all := &interceptor.Registry{}
 	if err := webrtc.RegisterDefaultInterceptors(media, all); err != nil {
 		return nil, fmt.Errorf("register interceptors: %w", err)
+	}
+	for _, f := range more {
+		all.Add(f)
 	}
 	return webrtc.NewAPI(webrtc.WithSettingEngine(set), webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(all)), nil
 }
