@@ -23,6 +23,7 @@ const local = {
     zh: "当前页面无法使用摄像头和麦克风，请用 HTTPS 打开。",
     en: "This page can't use camera and microphone; open it over HTTPS.",
   },
+  storing: { zh: "录制内容仍在存储中，请稍后再试。", en: "The recording is still being stored; try again shortly.", retry: true },
   playback_failed: { zh: "录制内容暂时无法播放，请重试。", en: "The recording can't be played just now; try again.", retry: true },
 };
 

@@ -25,8 +25,12 @@ export class Timeline {
   /** @type {Gap[]} */
   gaps;
 
+  /** Parts that are sealed and on their way to the store; ask again. @type {import("./wire.js").RecordingPart[]} */
+  storing;
+
   /** @param {RecordingSet} set */
   constructor({ parts }) {
+    this.storing = parts.filter((p) => p.available === false && (p.state === "sealed" || p.state === "recovered"));
     const sorted = parts.filter((p) => p.sides?.some((s) => s.url)).sort((a, b) => Date.parse(a.started) - Date.parse(b.started));
     const zero = sorted.length ? Date.parse(sorted[0].started) : 0;
     this.started = new Date(zero);
@@ -118,6 +122,9 @@ const jumpAfter = 0.35;
 const nudge = 0.06;
 const checkEvery = 100;
 
+/** Fresh addresses that fail sooner than this, in milliseconds, are a problem to tell. */
+const renewPause = 5000;
+
 /**
  * @typedef {object} PlayerEvents
  * @property {void} change playing, speed, part, waiting or trouble changed
@@ -145,6 +152,7 @@ export class Player extends Emitter {
   #timer = 0;
   #at = 0;
   #renewing = false;
+  #renewed = -Infinity;
 
   /**
    * @param {object} what
@@ -181,6 +189,7 @@ export class Player extends Emitter {
   play() {
     if (this.#at >= this.timeline.duration - 0.05) this.seek(0);
     this.playing = true;
+    if (this.problem) void this.#again();
     this.#tick();
     this.#changed();
   }
@@ -246,7 +255,7 @@ export class Player extends Emitter {
   }
 
   #tick() {
-    if (!this.part) return;
+    if (!this.part || this.#renewing) return;
     const active = this.#active();
     const ready = active.every((e) => e.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA && !e.seeking);
     this.#wait(this.playing && active.length > 0 && !ready);
@@ -299,11 +308,14 @@ export class Player extends Emitter {
     this.#renewing = true;
     try {
       const set = await this.#recordings.of(this.#interview);
-      const failedAgain = this.problem !== null;
+      const failedAgain = this.problem !== null || performance.now() - this.#renewed < renewPause;
+      this.#renewed = performance.now();
       this.problem = failedAgain ? new ParleyError("playback_failed") : null;
       if (failedAgain) return this.pause();
       const at = this.#at;
-      this.timeline = new Timeline(set);
+      const timeline = new Timeline(set);
+      if (timeline.storing.length > this.timeline.storing.length) throw new ParleyError("storing");
+      this.timeline = timeline;
       this.#load(this.timeline.partAt(at), at - (this.timeline.partAt(at)?.from ?? 0));
     } catch (error) {
       this.problem = ParleyError.of(error);
@@ -312,6 +324,13 @@ export class Player extends Emitter {
       this.#renewing = false;
       this.#changed();
     }
+  }
+
+  /** Somebody wants to go on after a problem. */
+  #again() {
+    this.problem = null;
+    this.#renewed = -Infinity;
+    return this.#renew();
   }
 
   #changed() {

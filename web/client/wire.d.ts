@@ -158,6 +158,8 @@ export interface RecordingSet {
 export interface RecordingPart {
   recording: string;
   state: "recording" | "sealed" | "recovered" | "failed" | (string & {});
+  /** Can be played and downloaded. False of a sealed part while it is on its way to the store. */
+  available: boolean;
   started: string;
   duration_ms: number;
   /** Once sealed. */
@@ -169,7 +171,7 @@ export interface RecordingPart {
 export interface RecordingSide {
   user: string;
   name: string;
-  /** Same origin, valid 60 s to start; asked again for a fresh one. Absent when there is nothing to play. */
+  /** Same origin, valid 60 s to start; asked again for a fresh one. Absent when there is nothing to play, or not yet. */
   url?: string;
   /** The first picture or sound, from the part's start. */
   start_ms?: number;

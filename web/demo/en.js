@@ -230,6 +230,8 @@ export const en = {
   "play.title": "Interview play-back",
   "play.empty": "There is no recording of this interview to play.",
   "play.recording": "The recording is still being sealed; a moment, please.",
+  "play.storing": "The recording is sealed and still being stored; a moment, please.",
+  "play.storing.some": "Parts still being stored: {n}. Open this page again in a while.",
   "play.play": "Play",
   "play.pause": "Pause",
   "play.back": "10 seconds back",

@@ -51,15 +51,26 @@ export class PlayView extends View {
     try {
       this.#set = await client().recordings.of(this.interview);
       this.#problem = null;
-      if (this.#sealing && left > 0) this.#retry = setTimeout(() => void this.#fetch(left - 1), tryAgainEvery);
+      if ((this.#sealing || this.#storing) && left > 0) this.#retry = setTimeout(() => void this.#fetch(left - 1), tryAgainEvery);
     } catch (error) {
       this.#problem = ParleyError.of(error);
     }
     if (!this.signal.aborted) this.build();
   }
 
+  #now() {
+    clearTimeout(this.#retry);
+    void this.#fetch(tries);
+  }
+
   get #sealing() {
     return Boolean(this.#set?.parts.some((p) => p.state === "recording"));
+  }
+
+  /** Nothing can be played yet, since what was sealed is not stored. */
+  get #storing() {
+    const timeline = this.#set && new Timeline(this.#set);
+    return Boolean(timeline && timeline.parts.length === 0 && timeline.storing.length > 0);
   }
 
   build() {
@@ -78,9 +89,13 @@ export class PlayView extends View {
   #instead() {
     if (this.#problem) {
       return h("div", { class: "empty", role: "alert" }, h("p", {}, this.#problem.in(lang())),
-        h("button", { type: "button", class: "plain", onclick: () => void this.#fetch(tries) }, t("app.retry")));
+        h("button", { type: "button", class: "plain", onclick: () => this.#now() }, t("app.retry")));
     }
     if (!this.#set) return h("p", { class: "empty muted", role: "status" }, t("app.loading"));
+    if (this.#storing && !this.#sealing) {
+      return h("div", { class: "empty muted", role: "status", "data-testid": "storing" }, h("p", {}, t("play.storing")),
+        h("button", { type: "button", class: "plain", onclick: () => this.#now() }, t("app.retry")));
+    }
     return h("p", { class: "empty muted", role: "status" }, t(this.#sealing ? "play.recording" : "play.empty"));
   }
 
@@ -145,7 +160,8 @@ export class PlayView extends View {
           t("play.gap", { time: stretch(g), reason: gapWords(g, timeline) })))))),
       h("div", {}, h("h2", {}, t("play.parts")), h("ul", { class: "parts" }, timeline.parts.map((p, i) => h("li", {},
         [t("play.part", { n: i + 1 }), moment(new Date(p.info.started)), timer(p.to - p.from), tOr(`play.part.state.${p.info.state}`, "play.part.state.sealed")].join(" · "),
-        bundleButton(p.info.recording))))),
+        bundleButton(p.info.recording)))),
+        timeline.storing.length > 0 && h("p", { class: "muted", "data-testid": "storing" }, t("play.storing.some", { n: timeline.storing.length }))),
       h("p", { class: "muted keys" }, t("play.keys")));
   }
 

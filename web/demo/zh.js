@@ -226,6 +226,8 @@ export const zh = {
   "play.title": "面试回放",
   "play.empty": "这场面试没有可回放的录制。",
   "play.recording": "录制还在封存，请稍候。",
+  "play.storing": "录制已封存，仍在存储中，请稍候。",
+  "play.storing.some": "另有 {n} 段仍在存储中，请稍后再打开本页。",
   "play.play": "播放",
   "play.pause": "暂停",
   "play.back": "后退 10 秒",

@@ -296,6 +296,17 @@ test("a time line puts parts after each other with the gap between them", () => 
   assert.deepEqual(line.sides.map((s) => s.user), ["a", "b"]);
 });
 
+test("a part that is still being stored is told, and not played", () => {
+  const part = (/** @type {string} */ state, /** @type {boolean} */ available, /** @type {any} */ sides = []) =>
+    ({ recording: state, state, available, started: "2026-03-09T09:30:00Z", duration_ms: 1000, sides, gaps: [] });
+  const side = { user: "a", name: "a", url: "/v1/playback/x", duration_ms: 1000, tracks: [] };
+  const line = new Timeline({ interview: "i", parts: [
+    part("sealed", false, [{ ...side, url: undefined }]), part("recovered", false), part("recovered", true, [side]), part("recording", false), part("failed", false),
+  ] });
+  assert.deepEqual(line.storing.map((p) => p.recording), ["sealed", "recovered"]);
+  assert.equal(line.parts.length, 1);
+});
+
 test("an error speaks the user's language and keeps its id", () => {
   const error = ParleyError.ofFrame(golden("error").body);
   assert.deepEqual([error.id, error.retry, error.retryAfter], ["rate_limited", true, 850]);
