@@ -71,14 +71,6 @@ func (h *partHeader) check() error {
 	return nil
 }
 
-// length is how many bytes the ranges have.
-func (h *partHeader) length() (n int64) {
-	for _, r := range h.Ranges {
-		n += r.Length
-	}
-	return n
-}
-
 // knownFile says whether parts may bring a file of that name.
 func knownFile(name string) bool {
 	if name == manifestFile || name == headFile {

@@ -114,7 +114,7 @@ func TestNamesOfPartsDifferByRecordingEpochAndNumber(t *testing.T) {
 		}
 		seen[k] = true
 	}
-	if s.key(1, 0) != s.key(1, 0) {
+	if s.key(1, 0) != testParts(t).key(1, 0) {
 		t.Error("a part has two names")
 	}
 }

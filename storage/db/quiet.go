@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"io"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -21,8 +20,8 @@ var errArgument = errors.New("db: an argument of the statement can't be sent")
 
 // quiet takes the values out of an error.
 func quiet(err error) error {
-	if err == nil || err == io.EOF || err == driver.ErrBadConn { // what database/sql compares
-		return err
+	if err == nil {
+		return nil
 	}
 	var e *pgconn.PgError
 	switch {
