@@ -32,13 +32,15 @@ type engineSet struct {
 	minio    *engines.Minio
 }
 
-var sharedEngines = sync.OnceValues(func() (*engineSet, error) {
+var sharedEngines = sync.OnceValues(startEngines)
+
+func startEngines() (*engineSet, error) {
 	ctx := context.Background()
 	postgres, err1 := engines.StartPostgres(ctx)
 	redis, err2 := engines.StartRedis(ctx)
 	minio, err3 := engines.StartMinio(ctx)
 	return &engineSet{postgres, redis, minio}, errors.Join(err1, err2, err3)
-})
+}
 
 // condition is what scripts may ask about: [engines] says whether the engines are installed; with CI=true they must be.
 func condition(name string) (bool, error) {
@@ -64,15 +66,18 @@ const apiKey = "script"
 
 var apiSecret = strings.Repeat("script", 8)
 
-// onEngines writes the settings of nodes that share new databases and buckets: `engines FILE`. $DATABASE and $VAULT are the
-// databases' addresses, $ROOT_KEY the root key's file.
+// onEngines writes the settings of nodes that share new databases and buckets: `engines FILE [own]`, with own on engines that
+// no other script uses. $DATABASE and $VAULT are the databases' addresses, $ROOT_KEY the root key's file.
 func onEngines(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 1 {
-		ts.Fatalf("usage: engines FILE")
+	if len(args) < 1 || len(args) > 2 || len(args) == 2 && args[1] != "own" {
+		ts.Fatalf("usage: engines FILE [own]")
 	}
 	ctx := context.Background()
 	shared, err := sharedEngines()
 	ts.Check(err)
+	if len(args) == 2 {
+		shared = ownEngines(ts)
+	}
 	database, err := shared.postgres.Fresh(ctx)
 	ts.Check(err)
 	vault, err := shared.postgres.Fresh(ctx)

@@ -3,6 +3,7 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,10 +28,12 @@ type guest struct {
 	held    string // the server's name of the session in which the call was joined
 }
 
-// meet holds an interview: `meet URL TOKEN TOKEN CONVERSATION`, the recruiter first. It prints "interview ID" once it is open, and "live"
+// meet holds an interview: `meet [-other URL] URL TOKEN TOKEN CONVERSATION`, the recruiter first; the candidate is at the
+// other node if one is named. It prints "interview ID" once it is open, and "live"
 // each time both hear and see each other; comes back by itself when the server was away; and hangs up when a file
 // "hangup" appears.
 func meet() {
+	other := flag.String("other", "", "where the candidate is connected")
 	flag.Parse()
 	if flag.NArg() != 4 {
 		fail(errUsageOfTest)
@@ -38,8 +41,9 @@ func meet() {
 	ctx, cancel := context.WithTimeout(context.Background(), chatTime)
 	defer cancel()
 	var guests [2]*guest
+	at := [2]string{flag.Arg(0), cmp.Or(*other, flag.Arg(0))}
 	for i, token := range flag.Args()[1:3] {
-		s := dial(ctx, []string{flag.Arg(0), token})
+		s := dial(ctx, []string{at[i], token})
 		guests[i] = &guest{session: s, user: s.Welcome().User}
 	}
 	open, err := client.Ask[wire.InterviewState](ctx, guests[0].session, wire.InterviewOpen{Conversation: flag.Arg(3)})

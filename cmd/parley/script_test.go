@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 		"vaultkey": vaultKey,
 		"taken":    taken,
 		"keyless":  keyless,
+		"silent":   silent,
 		"observed": observed,
 	})
 }
@@ -46,6 +47,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"up": up, "crash": crash, "end": stop, "clean": clean, "certificate": certificate,
 			"await": await, "learn": learn, "engines": onEngines, "destroy": destroy, "converse": converse, "settle": settle, "build": buildProgram,
+			"outage": outage, "overhear": overhear,
 		},
 	})
 }
