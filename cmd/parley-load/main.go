@@ -15,8 +15,9 @@ import (
 
 // cli is the command line.
 type cli struct {
-	Chat chatCommand `cmd:"" name:"chat" help:"Many senders: acknowledged messages a second, beside what the store alone takes."`
-	Sfu  sfuCommand  `cmd:"" name:"sfu" help:"One publisher, many subscribers: processor time a forwarded packet."`
+	Chat      chatCommand      `cmd:"" name:"chat" help:"Many senders: acknowledged messages a second, beside what the store alone takes."`
+	Recording recordingCommand `cmd:"" name:"recording" help:"Recorded interviews: what each costs the server, and what a kill loses of them."`
+	Sfu       sfuCommand       `cmd:"" name:"sfu" help:"One publisher, many subscribers: processor time a forwarded packet."`
 
 	RecordTrace recordCommand   `cmd:"" name:"record-trace" help:"Record what Chromium's fake camera publishes, for the scenario browser."`
 	Serve       serveCommand    `cmd:"" hidden:"" help:"A whole node for a load."`
