@@ -29,7 +29,7 @@ type Config struct {
 	Audit         Audit
 	Outbox        Outbox // nil: no webhook is configured, and its routes are not there
 	Signer        Signer
-	// Grants are the permissions to play back, those of all nodes; nil: of this process only.
+	// Grants are the permissions to play back, those of all nodes.
 	Grants  *grant.Grants
 	Texts   *policy.Texts
 	Figures prometheus.Gatherer
@@ -88,9 +88,6 @@ func New(cfg Config) *API {
 	}
 	if cfg.Address == nil {
 		cfg.Address = peer
-	}
-	if cfg.Grants == nil {
-		cfg.Grants = ownGrants(cfg)
 	}
 	a := &API{
 		Config: cfg, log: cfg.Log, mux: http.NewServeMux(), rate: newRate(cfg.Now), limits: newLimits(cfg.Metrics),

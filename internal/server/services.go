@@ -6,6 +6,7 @@ import (
 	"parley/chat"
 	"parley/internal/audit"
 	"parley/internal/identity"
+	"parley/internal/identity/grant"
 	"parley/internal/policy"
 	"parley/internal/privacy"
 	"parley/signal/gateway"
@@ -22,6 +23,7 @@ func (s *Server) openServices(context.Context) (err error) {
 	if n.verifier, err = identity.NewVerifier(tokens); err != nil {
 		return err
 	}
+	n.grants = grant.New(grant.Config{Store: n.db.Grants(), Key: s.grantKey, Revocations: n.revoker})
 	n.audit = audit.New(n.db.Audit(), audit.Config{Key: s.auditKey, Signer: n.vault, Metrics: s.metrics})
 	n.texts = policy.BuiltinTexts()
 	n.ledger = privacy.New(privacy.Config{Store: n.db.Consents(), Vault: n.vault, Texts: n.texts})
@@ -45,6 +47,12 @@ func (s *Server) openServices(context.Context) (err error) {
 // auditKey asks the vault each time, so that a destroyed key stops being used.
 func (s *Server) auditKey(ctx context.Context) ([32]byte, error) {
 	k, err := s.node.vault.Create(ctx, "field/audit")
+	return [32]byte(k), err
+}
+
+// grantKey is asked of the vault in the same way.
+func (s *Server) grantKey(ctx context.Context) ([32]byte, error) {
+	k, err := s.node.vault.Create(ctx, "field/grant")
 	return [32]byte(k), err
 }
 
@@ -87,9 +95,11 @@ func (r revoked) Drop(rev identity.Revocation) {
 	r.gateway.Drop(rev.User)
 }
 
-// unseat takes a revoked user's seats on this node; the gateway of each node tells it.
+// unseat takes a revoked user's seats on this node, and what is played back with what was revoked; the gateway of each node
+// tells it.
 func (n *node) unseat(rev identity.Revocation) {
+	n.grants.Drop(rev)
 	if rev.User != "" {
-		n.router.Revoke(rev.User)
+		n.router.Revoke(rev.User, rev.Before)
 	}
 }

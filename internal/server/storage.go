@@ -13,6 +13,7 @@ import (
 	"parley/internal/audit"
 	"parley/internal/cluster"
 	"parley/internal/identity"
+	"parley/internal/identity/grant"
 	"parley/internal/outbox"
 	"parley/internal/policy"
 	"parley/internal/privacy"
@@ -42,6 +43,7 @@ type node struct {
 	outbox  *outbox.Outbox
 
 	revoker  identity.Revoker
+	grants   *grant.Grants
 	verifier *identity.Verifier
 	audit    *audit.Log
 	texts    *policy.Texts
