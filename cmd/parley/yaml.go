@@ -18,8 +18,13 @@ type file map[string]any
 // loadYAML reads a settings file; it is kong's loader behind --config.
 func loadYAML(r io.Reader) (kong.Resolver, error) {
 	f := file{}
-	if err := yaml.NewDecoder(r).Decode(&f); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("config file: %w; write each setting once, as \"key: value\" on a line", err)
+	d := yaml.NewDecoder(r)
+	err := d.Decode(&f)
+	if err == nil && !errors.Is(d.Decode(&file{}), io.EOF) { // it stops without an error where the indentation ends
+		err = errors.New("there is something behind the end of the settings")
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("config file: %w; write each setting once, as \"key: value\" at the beginning of a line", err)
 	}
 	return f, nil
 }

@@ -68,7 +68,7 @@ type Gap struct {
 	User   string `json:"user"`
 	From   int64  `json:"from_ms"`
 	To     int64  `json:"to_ms"`
-	Reason string `json:"reason" enum:"loss,disconnected,crash,withdrawn,overload,storage"`
+	Reason string `json:"reason" enum:"loss,disconnected,crash,withdrawn,overload,storage,node"`
 }
 
 type interviewPath struct {

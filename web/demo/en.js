@@ -248,6 +248,7 @@ export const en = {
   "play.gap.loss": "packets were lost",
   "play.gap.disconnected": "the connection was lost",
   "play.gap.crash": "the server was interrupted",
+  "play.gap.node": "the server was lost",
   "play.gap.withdrawn": "the consent was withdrawn",
   "play.gap.overload": "the server was overloaded",
   "play.gap.storage": "storage could not be written",

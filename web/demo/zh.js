@@ -244,6 +244,7 @@ export const zh = {
   "play.gap.loss": "网络丢包",
   "play.gap.disconnected": "连接断开",
   "play.gap.crash": "服务器中断",
+  "play.gap.node": "服务器已丢失",
   "play.gap.withdrawn": "撤回了录制同意",
   "play.gap.overload": "服务器过载",
   "play.gap.storage": "存储无法写入",
