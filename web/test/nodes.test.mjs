@@ -77,7 +77,11 @@ describe("on two nodes", { skip: why }, () => {
     const proof = new Proof(two.http, two.users.candidate.token, folder);
     const [part] = await proof.sealed(candidate, 1);
     assert.equal(part.state, "sealed");
-    for (const side of part.sides) await proof.side(part, side);
+    for (const side of part.sides) {
+      await proof.side(part, side);
+      const elsewhere = await fetch(one.http + side.url, { headers: { Range: "bytes=0-99" } });
+      assert.equal(elsewhere.status, 206, "the address is good on the other node, too");
+    }
     await proof.verifies(part, await proof.bundle(part), receipt);
     await until("the disks are free of what the store has", () => recordingsOf([one, two]).length === 0, 30_000);
   });
