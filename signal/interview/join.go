@@ -139,11 +139,20 @@ func (s *Service) Mute(ctx context.Context, p identity.Principal, seat string, m
 	})
 }
 
-// Revoke takes the user's seats away at once (T7); an interview that is left with one side ends. It does not wait.
-func (s *Service) Revoke(user identity.UserID) {
+// Revoke takes the seats away that the user has by tokens signed until before, at once (T7); an interview that is left with
+// one side ends. A seat by a later token stays, so that a revocation that is told late or twice does no more than it should.
+// It does not wait.
+func (s *Service) Revoke(user identity.UserID, before time.Time) {
 	for _, x := range s.all() {
-		x.tell(func(m *mail) { m.revoked[user] = struct{}{} })
+		x.tell(func(m *mail) { m.revoked[user] = later(m.revoked[user], before) })
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // Renew prolongs the seats of a principal who showed a newer token. It does not wait.
@@ -211,6 +220,7 @@ func (x *session) seat(ctx context.Context, p identity.Principal, part Participa
 		return fmt.Errorf("make peer: %w", err)
 	}
 	s.peer = peer
+	x.note(p)
 	l.serve(peer)
 	x.seats[part.User] = s
 	x.changed = true
@@ -250,6 +260,7 @@ func (x *session) resume(p identity.Principal, conn Seat) error {
 	}
 	s.last, s.awayUntil, s.until = conn, time.Time{}, x.until(p)
 	s.conn.Store(&conn)
+	x.note(p)
 	x.changed = true
 	x.show()
 	// Offers and candidates made meanwhile were lost: negotiate anew what the server sends.
@@ -264,13 +275,13 @@ func (x *session) resume(p identity.Principal, conn Seat) error {
 // ends, also when the user's connection was shut out first and has given up its seat already.
 func (x *session) revoke(ctx context.Context, user identity.UserID) {
 	underWay := x.stage != nil || x.interview.State == Live
-	if x.interview.State == Ended || !underWay || x.interview.user(user) == nil {
+	if x.interview.State == Ended || !underWay || x.interview.user(user) == nil || !x.shutOut(user) {
 		return
 	}
 	x.vacate(user, LostRevoked, false)
 	left := 0
 	for _, part := range x.interview.Participants {
-		if _, gone := x.revoked[part.User]; !gone {
+		if !x.shutOut(part.User) {
 			left++
 		}
 	}
@@ -285,8 +296,17 @@ func (x *session) outdated(p identity.Principal) bool {
 	return ok && !p.Issued.After(at)
 }
 
+// shutOut says that the user's access was taken away and that no later token has been seen.
+func (x *session) shutOut(user identity.UserID) bool {
+	return x.outdated(identity.Principal{User: user, Issued: x.issued[user]})
+}
+
+// note keeps when the newest token was signed by which a participant took the seat.
+func (x *session) note(p identity.Principal) { x.issued[p.User] = later(x.issued[p.User], p.Issued) }
+
 func (x *session) renew(p identity.Principal) {
 	if s := x.seats[p.User]; s != nil && s.participant.Role == p.Role {
 		s.until = x.until(p)
+		x.note(p)
 	}
 }

@@ -289,12 +289,12 @@ func TestARevokedParticipantIsOutAtOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		id, zoe, ann := w.live()
 		p := w.peer("zoe")
-		w.Revoke("eve")
+		w.Revoke("eve", time.Now())
 		synctest.Wait()
 		if v := w.view(candidate, id); v.State != "live" {
 			t.Fatalf("revoking a stranger made it %q", v.State)
 		}
-		w.Revoke("zoe")
+		w.Revoke("zoe", time.Now())
 		synctest.Wait() // no time passes
 		if got := zoe.losses(); len(got) != 1 || got[0] != interview.LostRevoked || !p.out() {
 			t.Errorf("lost as %v", got)
@@ -312,7 +312,39 @@ func TestARevokedParticipantWhoseSeatIsGoneAlreadyEndsItToo(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		id, zoe, _ := w.live()
 		w.must(w.Leave(t.Context(), recruiter, id, zoe.ID)) // the gateway shuts the connection out first
-		w.Revoke("zoe")
+		w.Revoke("zoe", time.Now())
+		synctest.Wait()
+		w.ended(id, interview.Revoked)
+	})
+}
+
+// Hints of revocations may come late, or once more from whoever writes to the bus.
+func TestARevocationToldLateLeavesALaterTokenAlone(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		revoked := time.Now()
+		pass(2 * time.Second)
+		fresh := recruiter
+		fresh.Issued = time.Now()
+		id := w.open()
+		w.agree(fresh, id)
+		w.agree(candidate, id)
+		zoe := w.rejoin(fresh, id)
+		w.rejoin(candidate, id)
+		w.Revoke("zoe", revoked)
+		synctest.Wait()
+		if v := w.view(candidate, id); v.State != "live" || len(zoe.losses()) != 0 {
+			t.Fatalf("state %q, lost as %v", v.State, zoe.losses())
+		}
+		pass(time.Second)
+		newer := fresh
+		newer.Issued = time.Now()
+		w.Renew(newer)
+		w.Revoke("zoe", fresh.Issued)
+		synctest.Wait()
+		if v := w.view(candidate, id); v.State != "live" || len(zoe.losses()) != 0 {
+			t.Fatalf("after the renewal: state %q, lost as %v", v.State, zoe.losses())
+		}
+		w.Revoke("zoe", newer.Issued)
 		synctest.Wait()
 		w.ended(id, interview.Revoked)
 	})
@@ -329,7 +361,7 @@ func TestARevokedTokenDoesNotGetBackIn(t *testing.T) {
 		old.Issued = time.Now().Add(-time.Minute)
 		w.enter(old, id)
 		w.enter(candidate, id)
-		w.Revoke("zoe")
+		w.Revoke("zoe", time.Now())
 		synctest.Wait()
 		if v := w.view(candidate, id); v.State == "ended" || side(t, v, "zoe").Present {
 			t.Fatalf("state %q, zoe present %v; others can go on", v.State, side(t, v, "zoe").Present)

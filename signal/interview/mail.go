@@ -2,6 +2,7 @@ package interview
 
 import (
 	"context"
+	"time"
 
 	"parley/internal/identity"
 )
@@ -9,7 +10,7 @@ import (
 // mail is what came from goroutines that must not wait. Its size is bounded by the participants.
 type mail struct {
 	withdrawn map[identity.UserID]bool // true: this interview was named
-	revoked   map[identity.UserID]struct{}
+	revoked   map[identity.UserID]time.Time // tokens signed until then
 	renewed   map[identity.UserID]identity.Principal
 	media     bool   // a seat's media changed
 	failed    *stage // whose recording failed
@@ -18,7 +19,7 @@ type mail struct {
 }
 
 func newMail() mail {
-	return mail{withdrawn: map[identity.UserID]bool{}, revoked: map[identity.UserID]struct{}{},
+	return mail{withdrawn: map[identity.UserID]bool{}, revoked: map[identity.UserID]time.Time{},
 		renewed: map[identity.UserID]identity.Principal{}}
 }
 
@@ -44,8 +45,8 @@ func (x *session) read() {
 	if got.sealed > 0 && x.loaded {
 		x.receipts()
 	}
-	for user := range got.revoked {
-		x.revoked[user] = x.svc.cfg.Now()
+	for user, before := range got.revoked {
+		x.revoked[user] = later(x.revoked[user], before)
 	}
 	if !x.loaded {
 		return // nobody has a seat yet; Run looks after withdrawals
@@ -57,11 +58,11 @@ func (x *session) read() {
 	if got.failed != nil && got.failed == x.stage {
 		x.end(ctx, identity.Principal{}, RecordingFailed)
 	}
-	for user := range got.revoked {
-		x.revoke(ctx, user)
-	}
 	for _, p := range got.renewed {
 		x.renew(p)
+	}
+	for user := range got.revoked {
+		x.revoke(ctx, user)
 	}
 	x.dropFailed()
 }

@@ -235,7 +235,7 @@ func TestNothingIsDoneBeforeRunOrAfterIt(t *testing.T) {
 		w.stop()
 		refused(t, "end after run", w.End(t.Context(), recruiter, id), policy.ErrUnavailable)
 		w.Gone(recruiter, id, "seat")
-		w.Revoke("zoe")
+		w.Revoke("zoe", time.Now())
 		if err := w.Run(t.Context()); err == nil {
 			t.Error("ran twice")
 		}

@@ -324,7 +324,7 @@ func TestASeatIsOverOnceWhateverEndedIt(t *testing.T) {
 		"ended":     func(w *world, id interview.ID, _ *browser) { w.must(w.End(w.t.Context(), candidate, id)) },
 		"lost":      func(w *world, id interview.ID, c *browser) { w.Gone(candidate, id, c.ID) },
 		"replaced":  func(w *world, id interview.ID, _ *browser) { w.rejoin(candidate, id) },
-		"revoked":   func(w *world, _ interview.ID, _ *browser) { w.Revoke("ann") },
+		"revoked":   func(w *world, _ interview.ID, _ *browser) { w.Revoke("ann", time.Now()) },
 		"shut down": func(w *world, _ interview.ID, _ *browser) { w.stop() },
 	} {
 		t.Run(name, func(t *testing.T) {

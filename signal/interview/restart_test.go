@@ -161,7 +161,7 @@ func (w *world) anything(r *rand.Rand) string {
 		{"decline", func() error {
 			return skip(r, 5, func() error { return w.Consent(ctx, p, wire.InterviewConsent{Interview: v.ID, Version: notice}) })
 		}},
-		{"revoke", func() error { return skip(r, 5, func() error { w.Revoke(p.User); return nil }) }},
+		{"revoke", func() error { return skip(r, 5, func() error { w.Revoke(p.User, time.Now()); return nil }) }},
 		{"restart", func() error { return skip(r, 5, func() error { w.stop(); w.run(); return nil }) }},
 		{"store fails", func() error { w.store.Fail(errors.New("away")); return nil }},
 		{"store works", func() error { w.store.Fail(nil); return nil }},

@@ -40,6 +40,7 @@ type session struct {
 	fenced    bool          // the store knows of a later owner; the mailbox says so, too
 	seats     map[identity.UserID]*seat
 	revoked   map[identity.UserID]time.Time // tokens signed until then are refused (T7)
+	issued    map[identity.UserID]time.Time // when the newest token was signed by which a participant took the seat
 	stage     *stage                        // nil while nobody is, or lately was, in the room
 	served    int                           // callers since settle
 	changed   bool                          // the snapshot is behind
@@ -55,7 +56,7 @@ type session struct {
 func newSession(s *Service, id ID) *session {
 	return &session{svc: s, id: id, mail: newMail(),
 		inbox: make(chan *request, inboxSize), news: make(chan struct{}, 1), quit: make(chan struct{}), stopped: make(chan struct{}),
-		seats: map[identity.UserID]*seat{}, revoked: map[identity.UserID]time.Time{}}
+		seats: map[identity.UserID]*seat{}, revoked: map[identity.UserID]time.Time{}, issued: map[identity.UserID]time.Time{}}
 }
 
 // run is the owner: it does one thing at a time until it may go or the service closes. Mail comes before requests, so

@@ -221,8 +221,8 @@ func (r *Router) Renew(p identity.Principal) {
 	}
 }
 
-// Revoke takes away the user's seats in the interviews that this node owns (T7); every node is to be told.
-func (r *Router) Revoke(user identity.UserID) { r.svc.Revoke(user) }
+// Revoke takes away the user's seats by tokens signed until before, in the interviews that this node owns (T7); every node is to be told.
+func (r *Router) Revoke(user identity.UserID, before time.Time) { r.svc.Revoke(user, before) }
 
 // goneTimeout bounds how long a lost connection waits for the owner to note it.
 const goneTimeout = 3 * time.Second

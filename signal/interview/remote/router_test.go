@@ -316,7 +316,7 @@ func TestATokenIsRenewedOnTheOwnersNode(t *testing.T) {
 func TestRevocationReachesASeatThroughTheOwner(t *testing.T) {
 	a, b := pair(t, usual)
 	_, _, ann := live(a, b)
-	a.Revoke("ann") // every node is told; the owner acts
+	a.Revoke("ann", time.Now()) // every node is told; the owner acts
 	eventually(t, 5*time.Second, "the client is told", func() bool { return slices.Equal(ann.losses(), []string{interview.LostRevoked}) })
 }
 
