@@ -17,6 +17,7 @@ var program = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	programFolder = dir
 	command, err := buildCommand()
 	if err != nil {
 		return "", err
@@ -28,6 +29,8 @@ var program = sync.OnceValues(func() (string, error) {
 	}
 	return filepath.Join(dir, "parley"), nil
 })
+
+var programFolder string // empty until it is built
 
 type failed struct {
 	command string
@@ -62,8 +65,8 @@ func built(t *testing.T) string {
 // TestMain takes the program away at the end.
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := program(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
+	if programFolder != "" {
+		os.RemoveAll(programFolder)
 	}
 	os.Exit(code)
 }
