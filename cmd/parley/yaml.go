@@ -4,9 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
@@ -24,10 +28,13 @@ func loadYAML(r io.Reader) (kong.Resolver, error) {
 		err = errors.New("there is something behind the end of the settings")
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("config file: %w; write each setting once, as \"key: value\" at the beginning of a line", err)
+		return nil, fmt.Errorf("config file: %s; write each setting once, as \"key: value\" at the beginning of a line", quotations.ReplaceAllString(err.Error(), "(…)"))
 	}
 	return f, nil
 }
+
+// quotations are what the parser repeats of a file, which may be part of a secret.
+var quotations = regexp.MustCompile("(?s)`.*`|'.*'")
 
 // Validate refuses keys that are no setting, so that a misspelt one is not silently without effect.
 func (f file) Validate(app *kong.Application) error {
@@ -41,14 +48,43 @@ func (f file) Validate(app *kong.Application) error {
 	return errors.Join(errs...)
 }
 
-// Resolve gives a flag its value unless the environment does.
+// isSecret says whether the setting never prints. What the file says of it must be text: a number or a date would be read as
+// something else than stands there.
+func isSecret(flag *kong.Flag) bool {
+	t := flag.Target.Type()
+	if flag.IsSlice() {
+		t = t.Elem()
+	}
+	return t == reflect.TypeFor[secret]()
+}
+
+// plainValue says whether the value is one that a setting may have: what kong can't take it would show.
+func plainValue(v any, list, secret bool) bool {
+	switch v := v.(type) {
+	case nil, string:
+		return true
+	case []any:
+		return list && !slices.ContainsFunc(v, func(one any) bool { return !plainValue(one, false, secret) })
+	case bool, int, uint64, float64, time.Time:
+		return !secret
+	}
+	return false
+}
+
+// Resolve gives a flag its value unless the environment does. What can't be its value is not shown: it may be a secret.
 func (f file) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	for _, env := range flag.Envs {
 		if _, set := os.LookupEnv(env); set {
 			return nil, nil
 		}
 	}
-	return f[flag.Name], nil
+	if v := f[flag.Name]; plainValue(v, flag.IsSlice(), isSecret(flag)) {
+		return v, nil
+	}
+	if flag.IsSlice() {
+		return nil, fmt.Errorf("config file: %s has a value of another kind; write a text or a list of texts, secrets in quotes", flag.Name)
+	}
+	return nil, fmt.Errorf("config file: %s has a value of another kind; write one text, a secret in quotes", flag.Name)
 }
 
 // settings are the names of all fields of [Config].
@@ -65,14 +101,7 @@ func settings(app *kong.Application) []string {
 	return names
 }
 
-func sortedKeys(f file) []string {
-	keys := make([]string, 0, len(f))
-	for k := range f {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
+func sortedKeys(f file) []string { return slices.Sorted(maps.Keys(f)) }
 
 // suggestion names the setting that was probably meant, if one is near.
 func suggestion(key string, known []string) string {
