@@ -1,9 +1,11 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"syscall"
 	"time"
@@ -60,13 +62,20 @@ func (e *unreachable) Unwrap() error { return e.cause }
 // Error tells the kind of the cause.
 func (e *unreachable) Error() string { return "connect to database: " + e.reason() }
 
+// barred says what to do about a refusal to let the server in at all. PostgreSQL's own words name the user and the database.
+var barred = map[string]string{
+	"28P01": "the URL's user or password is refused",
+	"28000": "the URL's user may not come in; create the user, or let it in by pg_hba.conf",
+	"3D000": "there is no database of the URL's name; create it with the URL's user as its owner",
+}
+
 func (e *unreachable) reason() string {
 	var untrusted *tls.CertificateVerificationError
 	var name *net.DNSError
 	var refusal *pgconn.PgError
 	switch {
 	case errors.As(e.cause, &refusal):
-		return refusal.Error()
+		return fmt.Sprintf("%s (SQLSTATE %s)", cmp.Or(barred[refusal.Code], refusal.Message), refusal.Code)
 	case errors.As(e.cause, &untrusted):
 		return "the server's certificate does not verify"
 	case errors.As(e.cause, &name):

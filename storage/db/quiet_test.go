@@ -90,7 +90,8 @@ func TestAnErrorOfConnectingTellsWhyButNotWhere(t *testing.T) {
 	}{
 		"nobody listens":   {t.Context(), "postgres://somebody:secret@" + closed.Addr().String() + "/n", "connection refused"},
 		"no such name":     {t.Context(), "postgres://somebody:secret@db.invalid/n?sslmode=verify-full", "resolved"},
-		"no such database": {t.Context(), strings.Replace(real, "/fresh_", "/somebody_", 1), "3D000"},
+		"no such database": {t.Context(), strings.Replace(real, "/fresh_", "/somebody_", 1), "create it with the URL's user as its owner (SQLSTATE 3D000)"},
+		"no such user":     {t.Context(), strings.Replace(real, "postgres://parley@", "postgres://somebody:secret@", 1), "create the user"},
 		"it took too long": {over, real, "canceled"},
 	} {
 		d, err := OpenPostgres(c.ctx, c.url, PostgresConfig{})

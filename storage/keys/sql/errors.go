@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,14 @@ var (
 	ErrRotating = errors.New("keys: another node is rotating the root key")
 )
 
+// barred says what to do about a refusal to let the vault in at all. PostgreSQL's own words name the user and the database.
+var barred = map[string]string{
+	"28P01": "the user or password of its URL is wrong",
+	"28000": "the user of its URL may not come in; create the user, or let it in by pg_hba.conf",
+	"3D000": "it does not exist; create it with the user of its URL as its owner",
+	"42501": "the user of its URL lacks a right; make that user the owner of a database that is the vault's alone",
+}
+
 // storeError is an error of the database whose text says no address, user or credential.
 type storeError struct{ cause error }
 
@@ -31,7 +40,7 @@ func (e *storeError) Unwrap() error { return e.cause }
 func (e *storeError) Error() string {
 	var refused *pgconn.PgError
 	if errors.As(e.cause, &refused) {
-		return fmt.Sprintf("the vault's database refuses: %s (SQLSTATE %s)", refused.Message, refused.Code)
+		return fmt.Sprintf("the vault's database refuses: %s (SQLSTATE %s)", cmp.Or(barred[refused.Code], refused.Message), refused.Code)
 	}
 	if strings.Contains(e.cause.Error(), "refused TLS") {
 		return "the vault's database does not speak TLS: give it a certificate"

@@ -118,6 +118,7 @@ func TestNoSecretInErrors(t *testing.T) {
 	for name, url := range map[string]string{
 		"nobody listens":   "postgres://someone:" + password + "@" + closed + "/v?sslmode=disable",
 		"no such database": "postgres://parley:" + password + "@" + address + "/nowhere?sslmode=disable",
+		"no such user":     "postgres://someone:" + password + "@" + engine,
 		"no such host":     "postgres://someone:" + password + "@nowhere.invalid/v?sslmode=verify-full",
 		"no TLS":           "postgres://parley:" + password + "@" + address + "/v?sslmode=verify-full",
 		"malformed":        "postgres://someone:" + password + "@localhost:port/v",
@@ -129,7 +130,7 @@ func TestNoSecretInErrors(t *testing.T) {
 			if err == nil {
 				t.Fatal("opened")
 			}
-			for _, secret := range []string{password, "someone", closed, address, "127.0.0.1"} {
+			for _, secret := range []string{password, "someone", closed, address, "127.0.0.1", "nowhere"} {
 				if strings.Contains(err.Error(), secret) {
 					t.Errorf("the error shows %q: %v", secret, err)
 				}

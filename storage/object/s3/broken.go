@@ -35,4 +35,5 @@ const (
 	fixWriter   = "give the writer's user writer-policy.json of deploy/s3 and no other policy"
 	fixReader   = "give the reader's user reader-policy.json of deploy/s3 and no other policy"
 	fixNobody   = "remove the bucket's policy and its public access"
+	fixSecret   = "check KEY:SECRET of that credential, and the clock of this machine"
 )

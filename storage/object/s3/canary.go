@@ -142,7 +142,21 @@ func verdict(err error, property, fix string) error {
 		return err
 	}
 	if v := violation(""); errors.As(err, &v) || refused(err) || status(err) == http.StatusNotFound || errors.Is(err, object.ErrNotFound) {
-		return &Broken{property, err.Error(), fix}
+		return &Broken{property, err.Error(), remedy(err, property, fix)}
 	}
 	return fmt.Errorf("find out whether %s: %w", property, err)
+}
+
+// remedy is the fix, unless the store did not even look at what was asked: for lack of a right, or of belief in who asked.
+func remedy(err error, property, fix string) string {
+	a := (*answer)(nil)
+	switch {
+	case !errors.As(err, &a):
+		return fix
+	case unbelieved[a.code]:
+		return fixSecret
+	case a.status == http.StatusForbidden && (property == propVersions || property == propDefault):
+		return fixReader
+	}
+	return fix
 }

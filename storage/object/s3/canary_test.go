@@ -135,3 +135,24 @@ func TestCredentialsAreRead(t *testing.T) {
 		}
 	}
 }
+
+func TestARefusalNamesWhatWouldMendIt(t *testing.T) {
+	for name, c := range map[string]struct {
+		err            error
+		property, want string
+	}{
+		"a wrong secret":                      {&answer{http.StatusForbidden, "SignatureDoesNotMatch", ""}, propWriter, fixSecret},
+		"an unknown key":                      {&answer{http.StatusForbidden, "InvalidAccessKeyId", ""}, propVersions, fixSecret},
+		"a reader that may not ask":           {&answer{http.StatusForbidden, "AccessDenied", ""}, propVersions, fixReader},
+		"a reader that may not see the lock":  {&answer{http.StatusForbidden, "AccessDenied", ""}, propDefault, fixReader},
+		"a writer that may not put":           {&answer{http.StatusForbidden, "AccessDenied", ""}, propWriter, fixWriter},
+		"a bucket that is not there":          {&answer{http.StatusNotFound, "NoSuchBucket", ""}, propVersions, fixVersions},
+		"what was seen when nothing declined": {violation("versioning is not on"), propVersions, fixVersions},
+	} {
+		fix := map[string]string{propVersions: fixVersions, propDefault: fixLock, propWriter: fixWriter}[c.property]
+		broken := (*Broken)(nil)
+		if err := verdict(fmt.Errorf("bucket x: %w", c.err), c.property, fix); !errors.As(err, &broken) || broken.Fix != c.want {
+			t.Errorf("%s: %v, want the fix %q", name, err, c.want)
+		}
+	}
+}
