@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -76,7 +77,7 @@ func (c *Cluster) Call(ctx context.Context, to NodeID, method string, in, out an
 	defer resp.Body.Close()
 	body, err := readAll(resp.Body)
 	if err != nil {
-		return fmt.Errorf("call %s: %w: %w", method, ErrUnreachable, err)
+		return fmt.Errorf("call %s: %w: %w", method, ErrUnreachable, bare(err))
 	}
 	if err := answered(resp.StatusCode, body); err != nil {
 		return fmt.Errorf("call %s: %w", method, err)
@@ -126,17 +127,19 @@ func (c *Cluster) post(ctx context.Context, to NodeID, path string, in any) (*ht
 	return resp, nil
 }
 
-// bare takes the URL and the addresses off an error of the network.
+// bare takes the URL, the addresses and the names of hosts off an error of the network. A time-out in it stays one.
 func bare(err error) error {
-	var op *net.OpError
-	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return errors.Unwrap(err)
-	case errors.As(err, &op):
-		return fmt.Errorf("%s: %w", op.Op, op.Err)
+	if e, ok := errors.AsType[*net.DNSError](err); ok {
+		return fmt.Errorf("look up host: %s", e.Err)
 	}
-	if inner := errors.Unwrap(err); inner != nil {
-		return inner
+	if e, ok := errors.AsType[*net.AddrError](err); ok {
+		return fmt.Errorf("address: %s", e.Err)
+	}
+	if e, ok := errors.AsType[*net.OpError](err); ok {
+		return fmt.Errorf("%s: %w", e.Op, e.Err)
+	}
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
 	}
 	return err
 }

@@ -203,6 +203,9 @@ type noAddresses struct{ slog.Handler }
 
 // Handle implements slog.Handler.
 func (h noAddresses) Handle(ctx context.Context, r slog.Record) error {
-	what, _, _ := strings.Cut(r.Message, " from ")
+	what := r.Message
+	for _, before := range []string{" from ", " serving ", ": accept "} {
+		what, _, _ = strings.Cut(what, before)
+	}
 	return h.Handler.Handle(ctx, slog.NewRecord(r.Time, r.Level, "connection of a node: "+what, r.PC))
 }

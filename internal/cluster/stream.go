@@ -62,7 +62,7 @@ func (c *Cluster) Stream(ctx context.Context, to NodeID, method string, in any) 
 func (s *Stream) Recv(v any) error {
 	b, err := s.read()
 	if err != nil {
-		return fmt.Errorf("%w: stream: %w", ErrUnreachable, err)
+		return fmt.Errorf("%w: stream: %w", ErrUnreachable, bare(err))
 	}
 	var l line
 	if err := json.Unmarshal(b, &l); err != nil {
