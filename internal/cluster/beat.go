@@ -69,10 +69,12 @@ func (c *Cluster) beat(ctx context.Context) error {
 	c.mu.Lock()
 	before := maps.Clone(c.held)
 	c.mu.Unlock()
+	begun := time.Now()
 	leases, err := c.cfg.Store.Beat(ctx, c.peer())
 	if err != nil {
 		return fmt.Errorf("beat: %w", err)
 	}
+	c.present(begun)
 	lost, stray := c.compare(before, leases)
 	for _, room := range lost {
 		c.cfg.Log.WarnContext(ctx, "room was lost to another node", slog.String("room", room))
@@ -84,6 +86,31 @@ func (c *Cluster) beat(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// present notes a beat that reached the store. After a while without one, this node can't tell who died from who could not
+// beat either: for a TTL it gives the others the time that it was away itself.
+func (c *Cluster) present(begun time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	absence := begun.Sub(c.beaten)
+	if c.beaten.IsZero() {
+		absence = unseen
+	}
+	if absence > 2*c.cfg.Beat {
+		c.absence, c.lenient = absence, time.Now().Add(c.cfg.TTL)
+	}
+	c.beaten = begun
+}
+
+// ttl is how old the last beat of a node that lives may be.
+func (c *Cluster) ttl() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Now().Before(c.lenient) {
+		return c.cfg.TTL + c.absence
+	}
+	return c.cfg.TTL
 }
 
 // compare finds the leases that were held before the beat and are not in its answer, and those in the answer that nobody

@@ -58,6 +58,9 @@ const (
 	callTimeout  = 5 * time.Second // a call whose context has no deadline
 )
 
+// unseen is how long the store may have been away before a process that has just joined.
+const unseen = time.Hour
+
 // Cluster is this node among the others. Any goroutine may call it. Handle and HandleStream come before Serve; Join comes
 // before everything else, and Run keeps what Join began.
 type Cluster struct {
@@ -74,6 +77,9 @@ type Cluster struct {
 	pending  map[string]int    // calls of Acquire under way
 	living   map[NodeID]Peer   // the others whose beats were fresh when last looked at
 	away     bool              // the last beat failed
+	beaten   time.Time         // when the last beat that did not fail began
+	absence  time.Duration     // how long there was none before
+	lenient  time.Time         // until when the others may still be coming back from that
 	lost     []func(room string)
 	died     []func(NodeID)
 }
@@ -121,9 +127,11 @@ func (c *Cluster) Join(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
+	begun := time.Now()
 	if err := c.cfg.Store.Join(ctx, c.peer()); err != nil {
 		return fmt.Errorf("join cluster: %w", err)
 	}
+	c.present(begun)
 	return c.look(ctx)
 }
 
@@ -143,8 +151,9 @@ func (c *Cluster) Members(ctx context.Context) ([]Peer, error) {
 		return nil, fmt.Errorf("list nodes: %w", err)
 	}
 	var alive []Peer
+	ttl := c.ttl()
 	for _, m := range all {
-		if m.Idle < c.cfg.TTL {
+		if m.Idle < ttl {
 			alive = append(alive, m.Peer)
 		}
 	}

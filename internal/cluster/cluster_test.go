@@ -139,9 +139,13 @@ func TestAStoreThatIsAwayTakesNothingFromAnybody(t *testing.T) {
 			m.cable.Cut(true)
 		}
 		pass(time.Hour)
-		for _, m := range all {
-			m.cable.Cut(false)
+		b.cable.Cut(false) // one is back sooner than the other
+		pass(2 * time.Second)
+		b.elsewhere("r", "a")
+		if got := b.deaths(); len(got) != 0 {
+			t.Errorf("told of %v", got)
 		}
+		a.cable.Cut(false)
 		pass(time.Minute)
 		for _, m := range all {
 			if len(m.losses()) > 0 {
@@ -149,6 +153,42 @@ func TestAStoreThatIsAwayTakesNothingFromAnybody(t *testing.T) {
 			}
 		}
 		b.elsewhere("r", "a")
+		a.elsewhere("q", "b")
+	})
+}
+
+func TestWhoDoesNotComeBackWithTheStoreIsDead(t *testing.T) {
+	inBubble(t, two, func(t *testing.T, all []*member) {
+		a, b := all[0], all[1]
+		a.take("r", 1)
+		for _, m := range all {
+			m.cable.Cut(true)
+		}
+		pass(10 * time.Second)
+		b.cable.Cut(false)
+		pass(7 * time.Second)
+		if got := b.deaths(); !slices.Equal(got, []cluster.NodeID{"a"}) {
+			t.Errorf("told of %v", got)
+		}
+		b.take("r", 2)
+	})
+}
+
+func TestAProcessThatStartsAsTheStoreIsBackTakesNothingFromTheLiving(t *testing.T) {
+	inBubble(t, []cluster.NodeID{"a"}, func(t *testing.T, all []*member) {
+		a := all[0]
+		a.take("r", 1)
+		a.cable.Cut(true)
+		pass(time.Minute)
+		b := start(t, a.cable.Store, clustertest.Credentials(t, clustertest.Authority(t)), "b")
+		defer b.stop()
+		b.elsewhere("r", "a")
+		a.cable.Cut(false)
+		pass(time.Minute)
+		b.elsewhere("r", "a")
+		a.cable.Cut(true)
+		pass(7 * time.Second)
+		b.take("r", 2)
 	})
 }
 

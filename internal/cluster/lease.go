@@ -18,7 +18,7 @@ func (c *Cluster) Acquire(ctx context.Context, room string) (Lease, error) {
 	c.mu.Lock()
 	c.pending[room]++
 	c.mu.Unlock()
-	l, err := c.cfg.Store.Acquire(ctx, c.self, room, c.cfg.TTL)
+	l, err := c.cfg.Store.Acquire(ctx, c.self, room, c.ttl())
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.pending[room]--; c.pending[room] == 0 {
@@ -49,7 +49,7 @@ func (c *Cluster) divert(ctx context.Context, room string) (NodeID, error) {
 	if !draining {
 		return "", nil
 	}
-	holders, err := c.cfg.Store.Holders(ctx, []string{room}, c.cfg.TTL)
+	holders, err := c.cfg.Store.Holders(ctx, []string{room}, c.ttl())
 	if err != nil {
 		return "", fmt.Errorf("acquire room: %w", err)
 	}
@@ -98,7 +98,7 @@ func (c *Cluster) Where(ctx context.Context, rooms ...string) (map[string]NodeID
 	if len(rooms) == 0 {
 		return nil, nil
 	}
-	holders, err := c.cfg.Store.Holders(ctx, rooms, c.cfg.TTL)
+	holders, err := c.cfg.Store.Holders(ctx, rooms, c.ttl())
 	if err != nil {
 		return nil, fmt.Errorf("look up rooms: %w", err)
 	}
