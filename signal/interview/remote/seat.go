@@ -116,19 +116,22 @@ func (r *Router) keep(key seatKey, l *link) bool {
 }
 
 // listen hands on what comes for the seat until its stream ends. A stream that breaks is a seat that is lost, and the client
-// is told to join again; one that ends in order, or that another has replaced, tells nothing.
+// is told to join again, unless it has been told why already; one that ends in order, or that another has replaced, tells
+// nothing.
 func (r *Router) listen(key seatKey, l *link) {
 	defer l.stream.Close()
+	told := false
 	for {
 		var n note
 		err := l.stream.Recv(&n)
 		if err == nil {
 			err = l.hear(n)
+			told = told || n.Lost != ""
 		}
 		if err == nil {
 			continue
 		}
-		if r.forget(key, l) && !errors.Is(err, io.EOF) && l.seat.Lost != nil {
+		if r.forget(key, l) && !told && !errors.Is(err, io.EOF) && l.seat.Lost != nil {
 			r.log.WarnContext(context.Background(), "seat on another node is lost", slog.String("interview", string(key.interview)),
 				slog.String("node", string(l.node)), slog.Any("err", err))
 			l.seat.Lost(interview.LostFailed)
