@@ -21,6 +21,7 @@ type Server struct {
 	failed  context.Context // ends, with its cause, when a part ended by itself
 
 	draining atomic.Bool
+	reserve  []byte // room for garbage
 
 	node  node
 	web   *door
@@ -35,7 +36,7 @@ func New(cfg Config) (*Server, error) {
 	failed, fail := context.WithCancelCause(context.Background())
 	s := &Server{
 		cfg: cfg, log: cfg.Log, metrics: prometheus.NewRegistry(),
-		parts: &parts{log: cfg.Log, fail: fail}, failed: failed,
+		parts: &parts{log: cfg.Log, fail: fail}, failed: failed, reserve: reserve(),
 	}
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return s, nil
