@@ -8,15 +8,14 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"strings"
 	"time"
 )
 
 // SignatureHeader carries the moment of the try and one signature for each secret: "t=1772600000,v1=<hex>,v1=<hex>".
 const SignatureHeader = "Parley-Signature"
 
-// MinSecret is the shortest secret, in bytes.
-const MinSecret = 32
+// minSecret is the shortest secret, in bytes.
+const minSecret = 32
 
 // Secret is what signatures are made with. It never shows itself.
 type Secret string
@@ -33,22 +32,13 @@ func (Secret) LogValue() slog.Value { return slog.StringValue("[secret]") }
 // MarshalText hides the secret.
 func (Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
 
-// ParseSecrets reads one secret, or two with a comma between them while they are exchanged: both sign.
-func ParseSecrets(s string) ([]Secret, error) {
-	var secrets []Secret
-	for text := range strings.SplitSeq(s, ",") {
-		secrets = append(secrets, Secret(strings.TrimSpace(text)))
-	}
-	return secrets, checkSecrets(secrets)
-}
-
 func checkSecrets(secrets []Secret) error {
 	if n := len(secrets); n < 1 || n > 2 {
 		return errors.New("webhook secret: one, or two while they are exchanged")
 	}
 	for _, s := range secrets {
-		if len(s) < MinSecret {
-			return fmt.Errorf("webhook secret: shorter than %d bytes", MinSecret)
+		if len(s) < minSecret {
+			return fmt.Errorf("webhook secret: shorter than %d bytes", minSecret)
 		}
 	}
 	return nil

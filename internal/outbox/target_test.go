@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -62,17 +63,17 @@ func TestWhereEventsMayGo(t *testing.T) {
 }
 
 func TestSecrets(t *testing.T) {
-	long := string(testSecret)
-	for in, want := range map[string]int{
-		long: 1, long + "," + string(oldSecret): 2, " " + long + " , " + string(oldSecret): 2,
-		"": 0, "short": 0, long + ",": 0, long + ",short": 0, long + "," + long + "," + long: 0,
+	for _, c := range []struct {
+		secrets []Secret
+		ok      bool
+	}{
+		{[]Secret{testSecret}, true}, {[]Secret{testSecret, oldSecret}, true},
+		{nil, false}, {[]Secret{""}, false}, {[]Secret{"short"}, false}, {[]Secret{testSecret, "short"}, false},
+		{[]Secret{testSecret, oldSecret, testSecret}, false},
 	} {
-		got, err := ParseSecrets(in)
-		if (err == nil) != (want > 0) || err == nil && len(got) != want {
-			t.Errorf("%q: %d secrets, %v; want %d", in, len(got), err, want)
-		}
-		if err != nil && strings.Contains(err.Error(), "short,") {
-			t.Errorf("the error %q shows a secret", err)
+		err := checkSecrets(c.secrets)
+		if (err == nil) != c.ok {
+			t.Errorf("%d secrets: %v, want taken = %v", len(c.secrets), err, c.ok)
 		}
 	}
 	if _, err := New(Config{Target: Target{URL: "https://hooks.example.com/"}}); err == nil {
@@ -93,4 +94,28 @@ func TestSecretAndURLNeverShow(t *testing.T) {
 	if s := b.String(); strings.Contains(s, "sekret") || strings.Contains(s, string(testSecret)) || !strings.Contains(s, "[secret]") {
 		t.Errorf("shown: %s", s)
 	}
+}
+
+// FuzzTarget holds whatever is taken for a target against A4 and L4, and what is said of one that is not against its secrets.
+func FuzzTarget(f *testing.F) {
+	for _, s := range []string{"https://hooks.example.com/s3cret!", "http://127.0.0.1:9/", "http://hooks.example.com", "https://u:s3cret!@hooks.example.com", "https://hooks.example.com/%zz?s3cret!"} {
+		f.Add(s, "cn-north")
+		f.Add(s, "")
+	}
+	f.Fuzz(func(t *testing.T, s, region string) {
+		err := CheckTarget(s, region, []string{"hooks.example.com"})
+		if err != nil && strings.Contains(err.Error(), "s3cret!") && !strings.Contains(region, "s3cret!") {
+			u, _ := url.Parse(s)
+			if u == nil || !strings.Contains(u.Hostname(), "s3cret!") {
+				t.Errorf("the error tells a secret: %v", err)
+			}
+		}
+		if err != nil {
+			return
+		}
+		u, _ := url.Parse(s)
+		if u.Scheme != "https" && !loopback(plainHost(u.Hostname())) || region != "" && plainHost(u.Hostname()) != "hooks.example.com" {
+			t.Errorf("%q is taken, in %q", s, region)
+		}
+	})
 }

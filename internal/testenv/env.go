@@ -79,9 +79,6 @@ func (e *Env) Restart() {
 // URL is where the server answers.
 func (e *Env) URL() string { return e.server.URL() }
 
-// AdminURL is where health and metrics are.
-func (e *Env) AdminURL() string { return e.server.AdminURL() }
-
 // Logs is all that the server has logged so far, from debug on.
 func (e *Env) Logs() string { return e.log.String() }
 

@@ -28,8 +28,8 @@ func StartRedis(ctx context.Context, settings ...string) (*Process, error) {
 	return p, p.Start(ctx)
 }
 
-// StartSentinel starts a Sentinel that watches the master under the name parley. It calls a failover quickly.
-func StartSentinel(ctx context.Context, master *Process) (*Process, error) {
+// startSentinel starts a Sentinel that watches the master under the name parley. It calls a failover quickly.
+func startSentinel(ctx context.Context, master *Process) (*Process, error) {
 	server, err := find("redis-sentinel")
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func Redis(t testing.TB, settings ...string) *Process {
 // Sentinel starts a Sentinel for the test; the name of the master is parley.
 func Sentinel(t testing.TB, master *Process) *Process {
 	t.Helper()
-	p, err := StartSentinel(t.Context(), master)
+	p, err := startSentinel(t.Context(), master)
 	need(t, err)
 	closed(t, p)
 	return p
