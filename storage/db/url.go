@@ -11,6 +11,7 @@ import (
 var (
 	errURL   = errors.New("db: the database URL can't be read; it looks like postgres://user:password@host:5432/database?sslmode=verify-full&sslrootcert=/path/ca.crt")
 	errClear = errors.New("db: the database is on another machine and its URL does not insist on TLS with a server whose certificate is checked; add sslmode=verify-full (and sslrootcert=FILE for an authority of your own)")
+	errText  = errors.New("db: the database URL asks for simple_protocol, which writes values into the text of statements, and PostgreSQL logs that; behind a pooler write default_query_exec_mode=cache_describe")
 )
 
 // connectTimeout bounds the way to a new connection, for each host of the URL, unless the URL has connect_timeout.
@@ -18,7 +19,8 @@ const connectTimeout = 5 * time.Second
 
 // CheckURL says whether the URL can be read and every way to the server that it allows is encrypted, with the server's
 // certificate checked, wherever it leaves the machine (A4). sslmode=disable, allow, prefer (what PostgreSQL assumes) and
-// require without sslrootcert are refused unless the host is a loopback address or a socket. The errors hold nothing of the URL.
+// require without sslrootcert are refused unless the host is a loopback address or a socket. So is what would put values into the
+// text of statements: that stands in PostgreSQL's log, values don't. The errors hold nothing of the URL.
 func CheckURL(url string) error {
 	c, err := parseURL(url)
 	if err != nil {
@@ -43,6 +45,9 @@ func parseURL(url string) (*pgx.ConnConfig, error) {
 	c, err := pgx.ParseConfig(url)
 	if err != nil || url == "" {
 		return nil, errURL
+	}
+	if c.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol {
+		return nil, errText
 	}
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = connectTimeout

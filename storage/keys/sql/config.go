@@ -87,6 +87,10 @@ func parseURL(url string) (*pgx.ConnConfig, error) {
 		return nil, errors.New("address of the vault: it must read postgres://user:password@host/database?sslmode=verify-full, " +
 			"and files it names must be readable")
 	}
+	if c.DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol {
+		return nil, errors.New("address of the vault: simple_protocol would write keys into the text of statements, which PostgreSQL logs; " +
+			"behind a pooler write default_query_exec_mode=cache_describe")
+	}
 	return c, nil
 }
 
