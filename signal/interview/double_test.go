@@ -175,6 +175,7 @@ type reels struct {
 	fault
 	parts []*reel
 	slow  atomic.Int64 // how long stopping takes, in nanoseconds
+	stuck atomic.Bool  // stopping fails
 }
 
 // reel is one part.
@@ -265,6 +266,9 @@ func (p *reel) Consent(_ context.Context, user identity.UserID, g privacy.Grant)
 
 func (p *reel) Stop(_ context.Context, reason string) error {
 	time.Sleep(time.Duration(p.recorder.slow.Load()))
+	if p.recorder.stuck.Load() {
+		return errors.New("no way to seal it now")
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stopped, p.ended = reason, time.Now()

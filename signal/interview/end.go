@@ -46,6 +46,7 @@ func (x *session) end(ctx context.Context, p identity.Principal, why Reason) {
 	x.interview.Ended = x.endTime(ctx, why)
 	x.rejoinBy, x.emptyAt = time.Time{}, time.Time{}
 	x.changed = true
+	x.headsBy = time.Now().Add(headsTime)
 	x.svc.metrics.ended.WithLabelValues(string(why)).Inc()
 	x.keep(ctx)
 	if x.sealing == 0 {

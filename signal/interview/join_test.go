@@ -217,6 +217,26 @@ func TestAnOpenInterviewOutlivesAnEarlyVisit(t *testing.T) {
 	})
 }
 
+func TestAReceiptFollowsWhenAPartIsSealedOnlyLater(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		w.recorder.stuck.Store(true)
+		id := w.open()
+		w.enter(candidate, id)
+		w.enter(recruiter, id)
+		w.must(w.End(t.Context(), recruiter, id))
+		pass(time.Minute)
+		if n := len(w.hub.got()); n != 0 {
+			t.Fatalf("%d receipts of a part that is not sealed", n)
+		}
+		w.recorder.stuck.Store(false)
+		w.must(w.recorder.last(t).Stop(t.Context(), "recovered"))
+		pass(time.Minute)
+		if r := w.hub.got(); len(r) != 1 || len(r[0].Heads) != 1 {
+			t.Errorf("receipts %+v, want one", r)
+		}
+	})
+}
+
 func TestTheReceiptWaitsForTheLastSeal(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		w.recorder.slow.Store(int64(90 * time.Second))

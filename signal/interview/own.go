@@ -69,8 +69,8 @@ func (x *session) letGo() {
 // was in it is told to join again.
 func (x *session) disown(reason string) {
 	x.suspend(reason)
-	x.loaded, x.fenced, x.unsaved, x.changed, x.told = false, false, false, false, false
-	x.emptyAt, x.rejoinBy, x.retryAt = zero, zero, zero
+	x.loaded, x.fenced, x.unsaved, x.changed, x.handed = false, false, false, false, 0
+	x.emptyAt, x.rejoinBy, x.retryAt, x.headsAt, x.headsBy = zero, zero, zero, zero, zero
 	x.lease = cluster.Lease{}
 	x.shown.Store(nil)
 }

@@ -75,6 +75,7 @@ const (
 	sweepEvery  = 30 * time.Second
 	sweepBatch  = 200
 	retryEvery  = 2 * time.Second // bookkeeping that failed
+	headsTime   = 2 * time.Minute // after the end, for parts that only recovery or another node could seal
 )
 
 // Service runs the interviews of one node. Any goroutine may call it; everything but [New] needs a running [Service.Run].

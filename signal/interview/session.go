@@ -46,11 +46,13 @@ type session struct {
 	changed   bool                          // the snapshot is behind
 	unsaved   bool                          // the store is behind
 	sealing   int                           // parts that are being sealed
-	told      bool                          // the receipts went out
+	handed    int                           // heads that went out as receipts
 
 	emptyAt  time.Time // when the empty room is given up; zero while somebody is connected
 	rejoinBy time.Time // when waiting for those who were in it before a restart ends
 	retryAt  time.Time
+	headsAt  time.Time // when to look again for heads that were missing; not after headsBy
+	headsBy  time.Time
 }
 
 func newSession(s *Service, id ID) *session {
@@ -185,7 +187,7 @@ func (x *session) report(ctx context.Context, what string, err error) {
 // next is when the owner must look again by itself.
 func (x *session) next() time.Time {
 	at := time.Now().Add(time.Hour)
-	for _, t := range []time.Time{x.emptyAt, x.rejoinBy, x.retryAt} {
+	for _, t := range []time.Time{x.emptyAt, x.rejoinBy, x.retryAt, x.headsAt} {
 		at = earlier(at, t)
 	}
 	for _, s := range x.seats {
@@ -231,6 +233,9 @@ func (x *session) due(now time.Time) {
 		x.retryAt = time.Time{}
 		x.keep(ctx)
 	}
+	if reached(x.headsAt, now) {
+		x.receipts()
+	}
 }
 
 // empty gives up a room without anybody: a live interview is over, an open one waits on without a room.
@@ -256,7 +261,7 @@ func (x *session) settle() {
 		x.show()
 		x.svc.cfg.Hub.Interview(x.interview.users(), x.id)
 	}
-	x.svc.rest(x, x.stage == nil && x.rejoinBy.IsZero() && !x.unsaved && x.sealing == 0, x.served)
+	x.svc.rest(x, x.stage == nil && x.rejoinBy.IsZero() && x.headsAt.IsZero() && !x.unsaved && x.sealing == 0, x.served)
 	x.served = 0
 }
 

@@ -159,17 +159,22 @@ func (x *session) seal(r Recording, reason string) {
 	})
 }
 
-// receipts hands out the heads of all parts, once the interview has ended and its last part is sealed (E6).
+// receipts hands out the heads of all parts, once the interview has ended and its last part is sealed (E6). Where that failed
+// it hands out those there are, and looks for the others for a while: the recorder goes on trying.
 func (x *session) receipts() {
-	if x.interview.State != Ended || x.sealing > 0 || x.told {
+	if x.interview.State != Ended || x.sealing > 0 {
 		return
 	}
-	x.told = true
 	ctx, cancel := step(context.Background())
 	defer cancel()
-	r, err := x.svc.heads(ctx, x.id)
+	r, missing, err := x.svc.heads(ctx, x.id)
 	x.report(ctx, "receipt", err)
-	if err == nil && len(r.Heads) > 0 {
+	if n := len(r.Heads); n > x.handed {
+		x.handed = n
 		x.svc.cfg.Hub.Receipt(x.interview.users(), r)
+	}
+	x.headsAt = zero
+	if now := time.Now(); (err != nil || missing > 0) && now.Before(x.headsBy) {
+		x.headsAt = now.Add(retryEvery)
 	}
 }

@@ -85,21 +85,23 @@ func (s *Service) Receipts(ctx context.Context, p identity.Principal, id ID) (wi
 	if now.find(p) == nil {
 		return wire.InterviewReceipt{}, policy.ErrNotFound
 	}
-	return s.heads(ctx, id)
+	r, _, err := s.heads(ctx, id)
+	return r, err
 }
 
-func (s *Service) heads(ctx context.Context, id ID) (wire.InterviewReceipt, error) {
+// heads are those of an interview's parts that are sealed; missing are the others.
+func (s *Service) heads(ctx context.Context, id ID) (r wire.InterviewReceipt, missing int, err error) {
 	parts, err := s.cfg.Recorder.Parts(ctx, id)
 	if err != nil {
-		return wire.InterviewReceipt{}, fmt.Errorf("list parts: %w", err)
+		return r, 0, fmt.Errorf("list parts: %w", err)
 	}
-	r := wire.InterviewReceipt{Interview: string(id), Heads: []wire.ReceiptHead{}}
+	r = wire.InterviewReceipt{Interview: string(id), Heads: []wire.ReceiptHead{}}
 	for _, part := range parts {
 		if part.Head != nil {
 			r.Heads = append(r.Heads, *part.Head)
 		}
 	}
-	return r, nil
+	return r, len(parts) - len(r.Heads), nil
 }
 
 func mayView(p identity.Principal) error {
