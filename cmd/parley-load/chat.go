@@ -55,7 +55,8 @@ func (c chatCommand) Run(ctx context.Context, out io.Writer) error {
 	}
 	return c.print(out, rows, []string{"",
 		"Texts of 256 bytes over WebSockets, each to somebody connected; acked when durable. Clients, server and store share all processors.",
-		"Ceiling: the same rows stored in batches, one from each sender, by a process that does nothing else.",
+		"Ceiling: as many producers that wait for each row, by group commit in two lanes, in a process that does nothing else.",
+		"Full batches: rows a second in that process when every batch has a row from each, without anybody who waits.",
 		fmt.Sprintf("Data in %s on %s; a synced page takes %.2f ms (p99). Load average before: %s.",
 			c.Dir, fileSystem(c.Dir), milliseconds(synced), load),
 		machine(),
@@ -95,6 +96,7 @@ func (c chatCommand) measure(ctx context.Context, s chatStore, synced time.Durat
 	return append(c.row(s.name, f),
 		cell{"ceiling_per_s", rounded(top.PerSecond, 0)},
 		cell{"ceiling_p99_ms", rounded(top.P99, 2)},
+		cell{"full_batches_per_s", rounded(top.Full, 0)},
 		cell{"ceiling_pct", rounded(100*f.perSecond(f.acked)/top.PerSecond, 1)},
 		cell{"server_cpu_us", f.perMessage(f.cpu)},
 		cell{"clients_cpu_us", f.perMessage(f.ours)},

@@ -85,7 +85,7 @@ func (p place) database() []string {
 
 // ceiling measures the store alone, in a process as the server's. On SQLite it has a file of its own beside the server's.
 func (c chatCommand) ceiling(ctx context.Context, p place) (top ceiling, err error) {
-	args := append([]string{"ceiling", "--senders", strconv.Itoa(c.Senders), "--seconds", strconv.Itoa(c.Seconds),
+	args := append([]string{"ceiling", "--producers", strconv.Itoa(c.Senders * c.InFlight), "--seconds", strconv.Itoa(c.Seconds),
 		"--file", filepath.Join(p.data, "ceiling.db")}, p.database()...)
 	child, err := startBeside(ctx, &top, args...)
 	if err != nil {

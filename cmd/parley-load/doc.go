@@ -14,6 +14,20 @@
 // ten) and "browser" (the packets of trace.txt, recorded from Chromium by parley-load record-trace, which says in its
 // first lines how); each with segmentation offload and without.
 //
+// chat: pairs of people in conversations of their own, both connected to a whole node; one side sends texts of 256 bytes
+// and sends the next when the server has acknowledged, which it does when the text is durable. The other side takes each as
+// a push, and so does the sender. Clients (signal/client), server and database share all processors: pinning would give
+// the database the clients' one. Senders are faster than the 50 frames a second that a session is allowed, so the limit is
+// lifted in a server of our own. Data of both stores are in the same folder, so that both wait for the same disk. Beside
+// it, in a process of its own and on the same engine, what chat.Store takes: ceiling_per_s from as many producers that
+// wait for each row, by group commit, and full_batches_per_s from batches that are always full. cpu_us are processor time
+// a message; what the database's own processes take is in neither.
+//
+// recording: interviews of two people who both publish, recorded by a whole node. Every packet's time of sending is noted
+// in the client; afterwards, with the server stopped, the journals are opened with the vault's keys and compared with it.
+// One server ends its interviews in order (cpu, memory, lost packets), another is killed and the next one recovers
+// (kill_loss_ms_max). cpu and memory are those of the interview as a whole: forwarding, recording and upload.
+//
 // Adding a command: a struct with a Run method as a field of cli (main.go), which embeds common; it measures and hands
 // its rows to common.print. A server process is another struct with a Run method, tagged hidden, that says "ready" by
 // [sayReady] and returns when its context ends; [startServer] starts it, and its *process is sampled by

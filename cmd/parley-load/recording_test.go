@@ -30,7 +30,7 @@ func TestRecordingPrintsWhatAnInterviewCostsAndAKillTakes(t *testing.T) {
 func TestARecordingThatIsGivenUpLeavesNothing(t *testing.T) {
 	onLinux(t)
 	childless(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	err := run(ctx, []string{"recording", "--seconds", "600", "--interviews", "1", "--dir", folder(t)}, &bytes.Buffer{})
 	if err == nil {
