@@ -1,7 +1,6 @@
 package cluster_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -19,6 +18,7 @@ import (
 	"parley/internal/cluster"
 	"parley/internal/cluster/clustertest"
 	"parley/internal/policy"
+	"parley/internal/testenv/testlog"
 )
 
 // node serves calls on loopback.
@@ -26,26 +26,8 @@ type node struct {
 	*cluster.Cluster
 	relay *clustertest.Relay // its address for the others
 	addr  string             // its own
-	log   *lines
+	log   *testlog.Buffer
 	close func()
-}
-
-// lines is a log that a test reads.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // net2 is a cluster on real sockets.
@@ -66,7 +48,7 @@ func (n *net2) add(name cluster.NodeID, certs string, register func(*cluster.Clu
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	one := &node{addr: l.Addr().String(), relay: clustertest.NewRelay(n.t, l.Addr().String()), log: &lines{}}
+	one := &node{addr: l.Addr().String(), relay: clustertest.NewRelay(n.t, l.Addr().String()), log: &testlog.Buffer{}}
 	one.Cluster = cluster.New(cluster.Config{Store: n.table, Node: name, Address: one.relay.Addr(), TLS: certs, TTL: time.Hour,
 		Queue: 64 << 10, Patience: time.Second, Log: slog.New(slog.NewJSONHandler(one.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if register != nil {

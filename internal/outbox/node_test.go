@@ -1,7 +1,6 @@
 package outbox_test
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -16,6 +15,7 @@ import (
 
 	"parley/internal/outbox"
 	"parley/internal/outbox/outboxtest"
+	"parley/internal/testenv/testlog"
 )
 
 const (
@@ -78,35 +78,17 @@ func hangs(ctx context.Context, _ int) (int, http.Header, error) {
 	return 0, nil, ctx.Err()
 }
 
-// journal is a log that a test reads while it is written.
-type journal struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.b.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.b.String()
-}
-
 // node is a running outbox.
 type node struct {
 	*outbox.Outbox
 	metrics *prometheus.Registry
-	log     *journal
+	log     *testlog.Buffer
 	stop    func()
 }
 
 func start(t *testing.T, store outbox.Store, to http.RoundTripper, c outbox.Config) *node {
 	t.Helper()
-	n := &node{metrics: prometheus.NewPedanticRegistry(), log: &journal{}}
+	n := &node{metrics: prometheus.NewPedanticRegistry(), log: &testlog.Buffer{}}
 	c.Store, c.Metrics, c.Log = store, n.metrics, slog.New(slog.NewJSONHandler(n.log, nil))
 	if c.Target.URL == "" {
 		c.Target = outbox.Target{URL: "https://hooks.example.com/sekret-path", Secrets: []outbox.Secret{secret}}

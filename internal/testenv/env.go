@@ -8,12 +8,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"sync"
 	"testing"
 	"time"
 
 	"parley/internal/identity"
 	"parley/internal/server"
+	"parley/internal/testenv/testlog"
 )
 
 // key and secret sign the actors' tokens.
@@ -25,7 +25,7 @@ var secret = []byte("a secret that stands in a test only")
 type Env struct {
 	t    testing.TB
 	data string
-	log  *logs
+	log  *testlog.Buffer
 
 	server *server.Server
 	stop   context.CancelFunc
@@ -36,7 +36,7 @@ type Env struct {
 // New starts a server; it is stopped when the test ends, and an unclean stop fails the test.
 func New(t testing.TB) *Env {
 	t.Helper()
-	e := &Env{t: t, data: t.TempDir(), log: &logs{}, actors: map[string]*Actor{}}
+	e := &Env{t: t, data: t.TempDir(), log: &testlog.Buffer{}, actors: map[string]*Actor{}}
 	e.start()
 	t.Cleanup(e.shut)
 	return e
@@ -104,25 +104,6 @@ func (e *Env) Open(key, title string, seats ...string) string {
 	var opened struct{ ID string }
 	e.As("service").JSON(http.MethodPost, "/v1/conversations", body, &opened)
 	return opened.ID
-}
-
-// logs collects what is logged.
-type logs struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-// Write takes one line.
-func (l *logs) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(b)
-}
-
-func (l *logs) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }
 
 // Do sends a request in an actor's name; the caller closes the body. A nil body sends none.

@@ -1,7 +1,6 @@
 package gateway_test
 
 import (
-	"bytes"
 	"context"
 
 	"log/slog"
@@ -23,6 +22,7 @@ import (
 	"parley/chat/chattest"
 	"parley/internal/identity"
 	"parley/internal/policy"
+	"parley/internal/testenv/testlog"
 	"parley/signal/client"
 	"parley/signal/gateway"
 	"parley/signal/wire"
@@ -52,7 +52,7 @@ type node struct {
 	chat    *chat.Service
 	bus     *lossy
 	metrics *prometheus.Registry
-	logs    *logs
+	logs    *testlog.Buffer
 	url     string
 	pipes   *pipes // nil: TCP
 }
@@ -80,7 +80,7 @@ func overPipes(n *node) { n.pipes = newPipes() }
 func start(t testing.TB, opts ...option) *node {
 	t.Helper()
 	n := &node{
-		t: t, store: &chattest.Memory{}, vault: keystest.New(), bus: &lossy{Bus: local.New(local.Config{})}, metrics: prometheus.NewRegistry(), logs: &logs{},
+		t: t, store: &chattest.Memory{}, vault: keystest.New(), bus: &lossy{Bus: local.New(local.Config{})}, metrics: prometheus.NewRegistry(), logs: &testlog.Buffer{},
 	}
 	log := slog.New(slog.NewJSONHandler(n.logs, nil))
 	n.cfg = gateway.Config{Bus: n.bus, Node: "n1", Texts: policy.BuiltinTexts(), Log: log, Metrics: n.metrics}
@@ -409,24 +409,6 @@ func (l *lossy) Send(ctx context.Context, users []string, payload []byte) error 
 		return nil
 	}
 	return l.Bus.Send(ctx, users, payload)
-}
-
-// logs is what was logged.
-type logs struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logs) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logs) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // metric sums a metric of the node over the label values that hold all of match.

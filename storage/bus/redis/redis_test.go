@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"parley/internal/testenv/engines"
+	"parley/internal/testenv/testlog"
 	"parley/storage/bus"
 	"parley/storage/bus/bustest"
 )
@@ -30,7 +31,7 @@ type end struct {
 	*Bus
 	t       testing.TB
 	metrics *prometheus.Registry
-	logs    *logs
+	logs    *testlog.Buffer
 	stop    func()
 
 	mu      sync.Mutex
@@ -45,7 +46,7 @@ func trust(pool *x509.CertPool) setting { return func(c *Config) { c.Trust = poo
 // open starts a node's bus without a receiver.
 func open(t testing.TB, url string, n bus.Node, settings ...setting) *end {
 	t.Helper()
-	e := &end{t: t, metrics: prometheus.NewPedanticRegistry(), logs: &logs{}}
+	e := &end{t: t, metrics: prometheus.NewPedanticRegistry(), logs: &testlog.Buffer{}}
 	cfg := Config{URL: url, Node: n, Key: testKey, Probe: testProbe, Metrics: e.metrics, Log: slog.New(slog.NewJSONHandler(e.logs, nil))}
 	for _, s := range settings {
 		s(&cfg)
@@ -169,24 +170,6 @@ func within(t testing.TB, d time.Duration, what string, ok func() bool) {
 		}
 		<-time.After(2 * time.Millisecond)
 	}
-}
-
-// logs is what was logged.
-type logs struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logs) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logs) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // admin is a client of the test's own.

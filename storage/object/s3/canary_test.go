@@ -8,17 +8,20 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"parley/internal/testenv/testlog"
 )
 
 func TestAStoreThatBeginsToLieIsFoundByTheNextCanary(t *testing.T) {
 	s := newSite(t)
 	l := newLiar(t, s, honest)
 	cfg := l.config()
-	var log lines
+	var log testlog.Buffer
 	cfg.Canary, cfg.Log = 10*time.Millisecond, slog.New(slog.NewJSONHandler(&log, nil))
 	b, err := Open(t.Context(), cfg)
 	if err != nil {
@@ -39,7 +42,7 @@ func TestAStoreThatBeginsToLieIsFoundByTheNextCanary(t *testing.T) {
 	if broken := (*Broken)(nil); !errors.As(b.Health(), &broken) || broken.Property != propOnce {
 		t.Errorf("health: %v", b.Health())
 	}
-	until(t, func() bool { return log.has("object store is not proven") }, "the lie is logged")
+	until(t, func() bool { return strings.Contains(log.String(), "object store is not proven") }, "the lie is logged")
 	l.tell(honest)
 	until(t, ok, "an honest store is healthy again")
 	l.tell(func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) { w.WriteHeader(http.StatusBadGateway) })
@@ -60,24 +63,6 @@ func until(t *testing.T, holds func() bool, what string) {
 			t.Fatalf("not so within 20 s: %s", what)
 		}
 	}
-}
-
-// lines is a log that tests can look into while it is written.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) has(s string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return bytes.Contains(l.text.Bytes(), []byte(s))
 }
 
 func TestAStoreThatIsGoneIsNotALiar(t *testing.T) {
@@ -155,4 +140,19 @@ func TestARefusalNamesWhatWouldMendIt(t *testing.T) {
 			t.Errorf("%s: %v, want the fix %q", name, err, c.want)
 		}
 	}
+}
+
+func FuzzCredential(f *testing.F) {
+	for _, s := range []string{"key:secret", "key:se:cret", "", "key", "key:", ":secret"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		c, err := ParseCredential(s)
+		if err == nil && (c.key == "" || c.secret == "" || c.key+":"+c.secret != s) {
+			t.Errorf("%q is read as %q and %q", s, c.key, c.secret)
+		}
+		if err != nil && c != (Credential{}) {
+			t.Errorf("%q is refused and read", s)
+		}
+	})
 }
