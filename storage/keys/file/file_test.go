@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"parley/storage/keys"
 	"parley/storage/keys/keystest"
@@ -319,4 +320,17 @@ func tree(t *testing.T, dir string) map[string]string {
 		t.Fatal(err)
 	}
 	return files
+}
+
+func FuzzSigner(f *testing.F) {
+	f.Add([]byte{})
+	f.Add(make([]byte, 32))
+	one := newSigner(time.Unix(9, 0), nil)
+	f.Add(one.encode())
+	f.Add(newSigner(time.Unix(10, 0), []keys.PublicKey{{Key: one.public(), Since: one.since, Until: time.Unix(10, 0)}}).encode())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if s, err := decodeSigner(b); err == nil && len(b) > 32 && !bytes.Equal(s.encode(), b) {
+			t.Errorf("%x is read as %x", b, s.encode())
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package root
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -127,4 +128,39 @@ func TestEveryNewTextIsAnotherRootKey(t *testing.T) {
 	if len(ids) != 3 {
 		t.Errorf("%d keys, want 3", len(ids))
 	}
+}
+
+func FuzzText(f *testing.F) {
+	for _, s := range []string{prefix + digits, prefix + digits + "\n", digits, "", prefix, "parley root key v2 " + digits} {
+		f.Add(s, true)
+		f.Add(s, false)
+	}
+	f.Fuzz(func(t *testing.T, text string, digitsDo bool) {
+		secret, err := parse(text, digitsDo)
+		if err == nil && !strings.Contains(strings.ToLower(text), hex.EncodeToString(secret[:])) {
+			t.Errorf("%q is read as %x", text, secret)
+		}
+		if err == nil && !digitsDo && !strings.Contains(text, prefix) {
+			t.Errorf("%q is taken for a file", text)
+		}
+		if err != nil && len(text) > len(digits) && strings.Contains(err.Error(), text) {
+			t.Errorf("the error tells the key: %v", err)
+		}
+	})
+}
+
+// FuzzReference opens whatever is named as a root key, but files.
+func FuzzReference(f *testing.F) {
+	for _, s := range []string{"env:ROOT", "env:", "hcvault://kms.example/transit/keys/parley", "hcvault://u:s3cret!@h/m/keys/k", "aws-kms://s3cret!", ""} {
+		f.Add(s)
+	}
+	env := environment(map[string]string{"ROOT": prefix + digits, "VAULT_TOKEN": "s3cret!"})
+	f.Fuzz(func(t *testing.T, ref string) {
+		if !strings.HasPrefix(ref, "env:") && !strings.Contains(ref, "://") {
+			return
+		}
+		if _, err := Open(ref, Config{Getenv: env}); err != nil && strings.HasPrefix(ref, "hcvault://") && strings.Contains(err.Error(), "s3cret!") {
+			t.Errorf("the error tells a secret: %v", err)
+		}
+	})
 }

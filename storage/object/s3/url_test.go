@@ -75,3 +75,32 @@ func TestAStoreElsewhereIsRefused(t *testing.T) {
 		})
 	}
 }
+
+func FuzzURL(f *testing.F) {
+	for _, s := range []string{"https://s3.example.com:9000/parley", "http://[::1]:9000/a1", "https://u:s3cret!@h/parley", "https://h/parley?k=s3cret!", "https://h:s3cret!/x"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		e, err := parseURL(s)
+		if err != nil && strings.Contains(err.Error(), "s3cret!") {
+			t.Errorf("the error tells a secret: %v", err)
+		}
+		if err == nil && (e.host == "" || !bucketName.MatchString(e.name) || !e.secure && !strings.HasPrefix(strings.ToLower(s), "http://")) {
+			t.Errorf("%q is taken for %+v", s, e)
+		}
+	})
+}
+
+// FuzzLocation has a store say anything about where a bucket is: only 200 or a refusal that names a region tells one.
+func FuzzLocation(f *testing.F) {
+	f.Add(200, []byte(`<LocationConstraint xmlns="http://s3.amazonaws.com/doc/2006-03-01/">cn-north-1</LocationConstraint>`), false)
+	f.Add(400, []byte(`<Error><Code>AuthorizationHeaderMalformed</Code><Region>cn-north-1</Region></Error>`), true)
+	f.Add(200, []byte(`<html>`), true)
+	f.Add(503, []byte(``), false)
+	f.Fuzz(func(t *testing.T, status int, body []byte, amazon bool) {
+		region, err := readLocation(status, body, amazon)
+		if err != nil && region != "" || err == nil && status != http.StatusOK && region == "" {
+			t.Errorf("%d %q: in %q, %v", status, body, region, err)
+		}
+	})
+}
