@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"parley/internal/admin"
@@ -188,7 +189,7 @@ func reaches(p admin.Part, killed string) error {
 }
 
 func intact(url, token string, p admin.Part) error {
-	b, err := get(url+"/v1/recordings/"+p.Recording+"/bundle", token)
+	b, err := getStored(url+"/v1/recordings/"+p.Recording+"/bundle", token)
 	if err != nil {
 		return err
 	}
@@ -211,6 +212,16 @@ func intact(url, token string, p admin.Part) error {
 		return fmt.Errorf("the bundle is not intact: %v", report.Findings)
 	}
 	return nil
+}
+
+// getStored is get that waits for what another node is still storing.
+func getStored(url, token string) ([]byte, error) {
+	for deadline := time.Now().Add(startTime); ; <-time.After(50 * time.Millisecond) {
+		b, err := get(url, token)
+		if err == nil || !strings.HasPrefix(err.Error(), "503 ") || time.Now().After(deadline) {
+			return b, err
+		}
+	}
 }
 
 func get(url, token string) ([]byte, error) {
