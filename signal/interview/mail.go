@@ -9,7 +9,7 @@ import (
 
 // mail is what came from goroutines that must not wait. Its size is bounded by the participants.
 type mail struct {
-	withdrawn map[identity.UserID]bool // true: this interview was named
+	withdrawn map[identity.UserID]bool      // true: this interview was named
 	revoked   map[identity.UserID]time.Time // tokens signed until then
 	renewed   map[identity.UserID]identity.Principal
 	media     bool   // a seat's media changed

@@ -40,7 +40,9 @@ func TestPostgresLogsNoValueOfAStatementThatFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	fails := func(how, user string) string { return `SELECT '` + how + `', 1 / (length($1) - ` + fmt.Sprint(len(user)) + `)` }
+	fails := func(how, user string) string {
+		return `SELECT '` + how + `', 1 / (length($1) - ` + fmt.Sprint(len(user)) + `)`
+	}
 	const named, hidden = "somebody-whom-the-log-names", "somebody-whom-it-does-not"
 	if _, err := d.write.ExecContext(t.Context(), fails("as-the-server-asks", hidden), hidden); err == nil {
 		t.Fatal("a division by zero succeeded")
