@@ -1,8 +1,10 @@
 package server
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -43,12 +45,21 @@ func access(next http.Handler, log *slog.Logger, reg prometheus.Registerer) http
 		begun := time.Now()
 		answer := &answer{ResponseWriter: w, status: http.StatusOK}
 		defer func() { // also when the handler aborts a transfer
+			broken := recover()
 			took, where := time.Since(begun), route(r.Pattern)
+			if broken != nil && broken != http.ErrAbortHandler {
+				answer.fail()
+				log.LogAttrs(r.Context(), slog.LevelError, "a request panicked", slog.String("route", where),
+					slog.String("kind", fmt.Sprintf("%T", broken)), slog.String("stack", string(debug.Stack()))) // its words may be a person's
+			}
 			requests.WithLabelValues(where, class(answer.status)).Inc()
 			seconds.WithLabelValues(where).Observe(took.Seconds())
 			log.LogAttrs(r.Context(), slog.LevelInfo, "request",
 				slog.String("method", method(r.Method)), slog.String("route", where), slog.Int("status", answer.status),
 				slog.Int64("bytes", answer.bytes), slog.Duration("took", took))
+			if broken != nil {
+				panic(http.ErrAbortHandler) // ends the connection, and net/http has nothing to tell
+			}
 		}()
 		next.ServeHTTP(answer, r)
 	})
@@ -82,6 +93,13 @@ type answer struct {
 	status int
 	bytes  int64
 	wrote  bool
+}
+
+// fail remembers that there is no answer, if none has begun.
+func (a *answer) fail() {
+	if !a.wrote {
+		a.status = http.StatusInternalServerError
+	}
 }
 
 // WriteHeader remembers the status.

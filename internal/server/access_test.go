@@ -2,14 +2,17 @@ package server
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 )
 
 func TestAccessLogHoldsTheRouteAndNothingOfAPerson(t *testing.T) {
@@ -44,6 +47,37 @@ func TestAccessLogHoldsTheRouteAndNothingOfAPerson(t *testing.T) {
 		if s := f.String(); strings.Contains(s, "SECRET") || !strings.Contains(s, "/v1/playback/{grant}") {
 			t.Errorf("metric %s", s)
 		}
+	}
+}
+
+func TestARequestThatPanicsIsLoggedWithoutItsWords(t *testing.T) {
+	var log bytes.Buffer
+	inner := http.NewServeMux()
+	inner.HandleFunc("GET /v1/playback/{grant}", func(http.ResponseWriter, *http.Request) { panic(errors.New("SECRETWORD of u-17")) })
+	reg := prometheus.NewRegistry()
+	h := access(inner, slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelError})), reg)
+	func() {
+		defer func() {
+			if p := recover(); p != http.ErrAbortHandler {
+				t.Errorf("panics on with %v", p)
+			}
+		}()
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/v1/playback/SECRETWORD", nil))
+	}()
+	for _, want := range []string{"/v1/playback/{grant}", "*errors.errorString", "access_test.go"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("log %s lacks %s", log.String(), want)
+		}
+	}
+	if strings.Contains(log.String(), "SECRET") || strings.Contains(log.String(), "u-17") {
+		t.Errorf("log %s tells what was said", log.String())
+	}
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(families, func(f *dto.MetricFamily) bool { return strings.Contains(f.String(), "5xx") }) {
+		t.Errorf("counted as %v", families)
 	}
 }
 
