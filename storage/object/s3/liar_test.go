@@ -1,12 +1,8 @@
 package s3
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -19,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/signer"
 )
 
@@ -88,6 +83,33 @@ func is(r *http.Request, method, query string) bool {
 
 func objectPut(r *http.Request) bool { return r.Method == http.MethodPut && len(r.URL.Query()) == 0 }
 
+// unsignedPut is one whose body the signature does not cover.
+func unsignedPut(r *http.Request) bool {
+	return objectPut(r) && r.Header.Get("X-Amz-Content-Sha256") == "UNSIGNED-PAYLOAD"
+}
+
+// changing makes some requests others than they are.
+func changing(which func(*http.Request) bool, change func(*http.Request)) func(site) lie {
+	return func(s site) lie {
+		return func(w http.ResponseWriter, r *http.Request, pass http.HandlerFunc) {
+			if which(r) {
+				r = s.changed(r, change)
+			}
+			pass(w, r)
+		}
+	}
+}
+
+func without(header string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Del(header) }
+}
+
+// yes takes an object and throws it away.
+func yes(w http.ResponseWriter, r *http.Request) {
+	io.Copy(io.Discard, r.Body)
+	w.Header().Set("X-Amz-Version-Id", "5a4e0bd1-6a0e-4e0c-a4a8-2b1f5b8a2f60")
+}
+
 func say(w http.ResponseWriter, body any) {
 	text, err := xml.Marshal(body)
 	if err != nil {
@@ -127,288 +149,4 @@ func (d dropping) WriteHeader(status int) {
 		}
 	}
 	d.ResponseWriter.WriteHeader(status)
-}
-
-// rebuilt makes the buckets of the site anew, with versions but with the lock that f sets.
-func rebuilt(t *testing.T, f func(owner *minio.Client, bucket string) error, locking bool) site {
-	t.Helper()
-	s := newSite(t)
-	for _, class := range []string{"part", "recording"} {
-		bucket, owner := s.name+"-"+class, s.owner(t)
-		err := errors.Join(owner.RemoveBucket(t.Context(), bucket),
-			owner.MakeBucket(t.Context(), bucket, minio.MakeBucketOptions{Region: s.Region, ObjectLocking: locking}),
-			owner.EnableVersioning(t.Context(), bucket), f(owner, bucket))
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return s
-}
-
-func noLock(*minio.Client, string) error { return nil }
-
-func defaultLock(t *testing.T, mode minio.RetentionMode, days uint) func(*minio.Client, string) error {
-	return func(owner *minio.Client, bucket string) error {
-		unit := minio.Days
-		return owner.SetObjectLockConfig(t.Context(), bucket, &mode, &days, &unit)
-	}
-}
-
-// dishonest are stores that do not keep a promise, with the promise.
-var dishonest = map[string]struct {
-	behind   func(*testing.T) site // nil: as deploy/s3 says
-	days     int                   // of the configured classes; 0: the default
-	lie      func(site) lie
-	property string
-}{
-	"no lock": {behind: func(t *testing.T) site { return rebuilt(t, noLock, false) }, property: propDefault},
-	"versions are not kept": {
-		behind: func(t *testing.T) site {
-			return rebuilt(t, func(o *minio.Client, b string) error { return o.SuspendVersioning(t.Context(), b) }, false)
-		},
-		property: propVersions,
-	},
-	"says that versions are kept": {
-		behind: func(t *testing.T) site {
-			return rebuilt(t, func(o *minio.Client, b string) error { return o.SuspendVersioning(t.Context(), b) }, false)
-		},
-		lie: func(site) lie {
-			return func(w http.ResponseWriter, r *http.Request, pass http.HandlerFunc) {
-				if is(r, http.MethodGet, "versioning") {
-					io.WriteString(w, `<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>`)
-					return
-				}
-				claimsLocks("COMPLIANCE")(w, r, pass)
-			}
-		},
-		property: propVersions,
-	},
-	"no default lock": {behind: func(t *testing.T) site { return rebuilt(t, noLock, true) }, property: propDefault},
-	"a lock that may be bypassed": {
-		behind:   func(t *testing.T) site { return rebuilt(t, defaultLock(t, minio.Governance, 1), true) },
-		property: propDefault,
-	},
-	"a lock that ends too early": {days: 8, property: propDefault},
-	"strips the lock and says that it is on": {
-		behind:   func(t *testing.T) site { return rebuilt(t, noLock, false) },
-		lie:      func(site) lie { return claimsLocks("COMPLIANCE") },
-		property: propHolds,
-	},
-	"strips the lock, says that it is on and was lengthened": {
-		behind: func(t *testing.T) site { return rebuilt(t, noLock, false) },
-		lie: func(site) lie {
-			return func(w http.ResponseWriter, r *http.Request, pass http.HandlerFunc) {
-				if is(r, http.MethodPut, "retention") && strings.Contains(r.URL.Path, "/locked/") {
-					return
-				}
-				claimsLocks("COMPLIANCE")(w, r, pass)
-			}
-		},
-		property: propHolds,
-	},
-	"says of a lock that may be bypassed that it may not": {
-		behind:   func(t *testing.T) site { return rebuilt(t, defaultLock(t, minio.Governance, 1), true) },
-		lie:      func(site) lie { return claimsLocks("COMPLIANCE") },
-		property: propHolds,
-	},
-	"makes up the retention of an object": {
-		behind: func(t *testing.T) site { return rebuilt(t, noLock, false) },
-		lie: func(site) lie {
-			return func(w http.ResponseWriter, r *http.Request, pass http.HandlerFunc) {
-				if r.Method == http.MethodHead {
-					pass(w, r)
-					return
-				}
-				claimsLocks("COMPLIANCE")(w, r, pass)
-			}
-		},
-		property: propLocked,
-	},
-	"knows no retention": {
-		lie: func(site) lie {
-			return func(w http.ResponseWriter, r *http.Request, pass http.HandlerFunc) {
-				if r.URL.Query().Has("retention") {
-					fails(http.StatusNotImplemented)(w, r)
-					return
-				}
-				pass(w, r)
-			}
-		},
-		property: propLocked,
-	},
-	"two answers about one lock": {
-		lie: func(site) lie {
-			return func(w http.ResponseWriter, r *http.Request, pass http.HandlerFunc) {
-				if is(r, http.MethodGet, "retention") {
-					claimsLocks("GOVERNANCE")(w, r, pass)
-					return
-				}
-				pass(w, r)
-			}
-		},
-		property: propLocked,
-	},
-	"ignores checksums": {
-		lie: func(s site) lie {
-			return func(w http.ResponseWriter, r *http.Request, pass http.HandlerFunc) {
-				if objectPut(r) && r.Header.Get("X-Amz-Content-Sha256") == "UNSIGNED-PAYLOAD" {
-					r = s.changed(r, func(r *http.Request) { r.Header.Del("X-Amz-Checksum-Sha256") })
-				}
-				pass(w, r)
-			}
-		},
-		property: propChecksums,
-	},
-	"ignores checksums and makes up those that it is asked for": {
-		lie: func(s site) lie {
-			return func(w http.ResponseWriter, r *http.Request, pass http.HandlerFunc) {
-				if objectPut(r) {
-					r = s.changed(r, correctChecksum)
-				}
-				pass(w, r)
-			}
-		},
-		property: propChecksums,
-	},
-	"keeps no checksums": {
-		lie: func(s site) lie {
-			return func(w http.ResponseWriter, r *http.Request, pass http.HandlerFunc) {
-				if objectPut(r) {
-					r = s.changed(r, func(r *http.Request) { r.Header.Del("X-Amz-Checksum-Sha256") })
-				}
-				pass(w, r)
-			}
-		},
-		property: propChecksums,
-	},
-	"refuses a wrong checksum and keeps the object": {
-		lie: func(s site) lie {
-			return func(w http.ResponseWriter, r *http.Request, pass http.HandlerFunc) {
-				if objectPut(r) && r.Header.Get("X-Amz-Content-Sha256") == "UNSIGNED-PAYLOAD" {
-					pass(httptest.NewRecorder(), s.changed(r, correctChecksum))
-					w.WriteHeader(http.StatusBadRequest)
-					say(w, minio.ErrorResponse{Code: "InvalidRequest"})
-					return
-				}
-				pass(w, r)
-			}
-		},
-		property: propChecksums,
-	},
-	"writes over a key that is taken": {
-		lie: func(s site) lie {
-			return func(w http.ResponseWriter, r *http.Request, pass http.HandlerFunc) {
-				if objectPut(r) {
-					r = s.changed(r, func(r *http.Request) { r.Header.Del("If-None-Match") })
-				}
-				pass(w, r)
-			}
-		},
-		property: propOnce,
-	},
-	"says yes to a key that is taken and does nothing": {
-		lie: func(site) lie {
-			var puts atomic.Int32
-			return func(w http.ResponseWriter, r *http.Request, pass http.HandlerFunc) {
-				if objectPut(r) && puts.Add(1) > 2 {
-					io.Copy(io.Discard, r.Body)
-					w.Header().Set("X-Amz-Version-Id", "5a4e0bd1-6a0e-4e0c-a4a8-2b1f5b8a2f60")
-					return
-				}
-				pass(w, r)
-			}
-		},
-		property: propOnce,
-	},
-	"says yes and keeps nothing": {
-		lie: func(site) lie {
-			return func(w http.ResponseWriter, r *http.Request, pass http.HandlerFunc) {
-				if objectPut(r) {
-					io.Copy(io.Discard, r.Body)
-					w.Header().Set("X-Amz-Version-Id", "5a4e0bd1-6a0e-4e0c-a4a8-2b1f5b8a2f60")
-					return
-				}
-				pass(w, r)
-			}
-		},
-		property: propKept,
-	},
-	"refuses a delete and does it": {
-		lie: func(s site) lie {
-			var deletes atomic.Int32 // the first is of a marker
-			return func(w http.ResponseWriter, r *http.Request, pass http.HandlerFunc) {
-				if is(r, http.MethodDelete, "versionId") && strings.Contains(r.URL.Path, "/locked/") && deletes.Add(1) > 1 {
-					s.wipe(r)
-					w.WriteHeader(http.StatusForbidden)
-					say(w, minio.ErrorResponse{Code: "AccessDenied"})
-					return
-				}
-				claimsLocks("COMPLIANCE")(w, r, pass)
-			}
-		},
-		behind:   func(t *testing.T) site { return rebuilt(t, noLock, false) },
-		property: propHolds,
-	},
-}
-
-func correctChecksum(r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
-	sum := sha256.Sum256(body)
-	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	for name, value := range checksumHeader(sum) {
-		r.Header.Set(name, value)
-	}
-	if r.Header.Get("X-Amz-Content-Sha256") != "UNSIGNED-PAYLOAD" {
-		r.Header.Set("X-Amz-Content-Sha256", hex.EncodeToString(sum[:]))
-	}
-}
-
-// wipe deletes a version as the owner of the store can.
-func (s site) wipe(r *http.Request) {
-	owner, err := s.Owner()
-	if err != nil {
-		panic(err)
-	}
-	bucket, name, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	_ = owner.RemoveObject(r.Context(), bucket, name, minio.RemoveObjectOptions{VersionID: r.URL.Query().Get("versionId")})
-}
-
-func TestAStoreThatBreaksAPromiseIsRefused(t *testing.T) {
-	for name, d := range dishonest {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if d.behind == nil {
-				d.behind = newSite
-			}
-			s := d.behind(t)
-			tells := lie(honest)
-			if d.lie != nil {
-				tells = d.lie(s)
-			}
-			cfg := newLiar(t, s, tells).config()
-			if d.days > 0 {
-				cfg.Classes = map[string]Class{"part": {d.days}, "recording": {d.days}}
-			}
-			wantBroken(t, cfg, d.property)
-		})
-	}
-}
-
-func wantBroken(t *testing.T, cfg Config, property string) {
-	t.Helper()
-	b, err := Open(t.Context(), cfg)
-	if err == nil {
-		b.Close()
-	}
-	broken := (*Broken)(nil)
-	if !errors.As(err, &broken) {
-		t.Fatalf("open: %v, want a broken promise: %s", err, property)
-	}
-	if broken.Property != property {
-		t.Errorf("broken: %v, want: %s", broken, property)
-	}
-	if broken.Fix == "" || broken.Found == "" {
-		t.Errorf("%+v does not say what was found or how to mend it", broken)
-	}
-	t.Log(err)
 }
