@@ -27,7 +27,7 @@ type tokenCommand struct {
 	APISecret secret `placeholder:"SECRET" help:"Secret of --api-key."`
 	Issuer    string `placeholder:"ISS" help:"iss."`
 	Audience  string `placeholder:"AUD" help:"aud."`
-	Data      string `placeholder:"DIR" type:"path" help:"Instead of a key: the data folder of parley dev, whose key signs."`
+	Data      string `placeholder:"DIR" type:"path" env:"-" help:"Instead of a key: the data folder of parley dev, whose key signs."`
 }
 
 // Run prints the token.
