@@ -26,7 +26,8 @@ type Options struct {
 	// Token gives a new token when the old one was refused or has expired; nil keeps the first one for ever.
 	Token func(context.Context) (string, error)
 	// Push gets every frame that answers no request, one at a time: each conversation's chat.entry frames in ascending
-	// order and without a gap, except where the server has truncated. It must not wait for an answer on the session.
+	// order and without a gap, except where the server has truncated; a member's cursors only
+	// as they move forward. It must not wait for an answer on the session.
 	Push func(wire.Body)
 	// HTTP dials; http.DefaultClient.
 	HTTP *http.Client

@@ -123,6 +123,9 @@ func (s *Session) take(line []byte) {
 	case wire.ChatEntry:
 		s.log.entry(b.Entry)
 		return
+	case wire.ChatCursor:
+		s.log.cursor(b)
+		return
 	case wire.ChatDirty:
 		s.log.heads(map[string]uint64{b.Conversation: b.Head})
 	case wire.ChatTruncated:

@@ -19,12 +19,17 @@ type journal struct {
 	held    map[string]uint64
 	wanted  map[string]uint64   // up to where the log is known to go
 	mending map[string]struct{} // conversations being fetched
+	moved   map[cursorKey]wire.ChatCursor
 }
+
+// cursorKey names a member's cursors.
+type cursorKey struct{ conversation, user string }
 
 func newJournal(resume map[string]uint64, out func(wire.Body), fetch func(string, uint64) []wire.Entry, spawn func(func())) *journal {
 	j := &journal{
 		out: out, fetch: fetch, spawn: spawn, resumed: resume != nil,
 		held: map[string]uint64{}, wanted: map[string]uint64{}, mending: map[string]struct{}{},
+		moved: map[cursorKey]wire.ChatCursor{},
 	}
 	maps.Copy(j.held, resume)
 	return j
@@ -75,6 +80,19 @@ func (j *journal) heads(heads map[string]uint64) {
 	defer j.mu.Unlock()
 	for id, head := range heads {
 		j.want(id, head)
+	}
+}
+
+// cursor hands on how far a member is. What comes late, from a node that was held up, says nothing new.
+func (j *journal) cursor(c wire.ChatCursor) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	key := cursorKey{c.Conversation, c.User}
+	was := j.moved[key]
+	c.Delivered, c.Read = max(c.Delivered, was.Delivered), max(c.Read, was.Read)
+	if c != was {
+		j.moved[key] = c
+		j.out(c)
 	}
 }
 

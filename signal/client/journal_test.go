@@ -140,3 +140,17 @@ func TestTheCannedPictureBeginsWithItsOnlyKeyFrame(t *testing.T) {
 		}
 	}
 }
+
+func TestACursorThatComesLateDoesNotGoBack(t *testing.T) {
+	var told []wire.ChatCursor
+	j := newJournal(nil, func(b wire.Body) { told = append(told, b.(wire.ChatCursor)) }, nil, nil)
+	for _, at := range [][2]uint64{{4, 2}, {6, 3}, {4, 2}, {5, 4}} {
+		j.cursor(wire.ChatCursor{Conversation: "c", User: "ann", Delivered: at[0], Read: at[1]})
+	}
+	j.cursor(wire.ChatCursor{Conversation: "c", User: "rob", Delivered: 1})
+	want := []wire.ChatCursor{{Conversation: "c", User: "ann", Delivered: 4, Read: 2}, {Conversation: "c", User: "ann", Delivered: 6, Read: 3},
+		{Conversation: "c", User: "ann", Delivered: 6, Read: 4}, {Conversation: "c", User: "rob", Delivered: 1}}
+	if !slices.Equal(told, want) {
+		t.Errorf("told %+v, want %+v", told, want)
+	}
+}
