@@ -2,6 +2,7 @@ package engines
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -43,7 +44,7 @@ func StartPostgresIn(ctx context.Context, parent string) (*Postgres, error) {
 	}
 	data := filepath.Join(p.Dir, "data")
 	if err := p.run(ctx, filepath.Join(filepath.Dir(server), "initdb"), "-D", data, "-U", "parley", "--auth=trust", "--no-sync", "-E", "UTF8"); err != nil {
-		return nil, err
+		return nil, errors.Join(fmt.Errorf("make a PostgreSQL in %s, which other users must be able to pass (chmod a+x, up to the root): %w", parent, err), p.Close())
 	}
 	p.command = []string{server, "-D", data, "-h", "127.0.0.1", "-p", p.port(), "-k", p.Dir,
 		"-c", "max_connections=300", "-c", "dynamic_shared_memory_type=mmap", "-c", "shared_buffers=128MB"}
