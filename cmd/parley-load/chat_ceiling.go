@@ -39,6 +39,7 @@ const sealedSize = textSize + len(`{"text":""}`) + 1 + 12 + 16
 
 // Run measures group commit, and full batches in one lane and in two; the better of these counts.
 func (c ceilingCommand) Run(ctx context.Context, out io.Writer) (err error) {
+	defer collectSeldom()()
 	d, err := c.open(ctx)
 	if err != nil {
 		return err
