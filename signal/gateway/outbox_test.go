@@ -123,3 +123,21 @@ func TestTheRegistryKnowsWhoIsIn(t *testing.T) {
 		t.Errorf("%d left", r.count())
 	}
 }
+
+func TestWhatIsThereGoesOutWithTheAnswer(t *testing.T) {
+	g := &Gateway{metrics: newMetrics(nil)}
+	s := &session{g: g, box: newOutbox(1 << 20), marks: map[string]position{"c": {pushed: 1}}}
+	s.box.put(entryPush("c", 2, 10))
+	if err := s.join(); err != nil || s.frames != 0 {
+		t.Errorf("%d frames without an answer, %v", s.frames, err)
+	}
+	if err := s.send("1", wire.Done{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.join(); err != nil || s.frames != 2 || !strings.HasSuffix(string(s.out), "\n"+strings.Repeat("e", 10)) || s.marks["c"].pushed != 2 {
+		t.Errorf("%d frames, %v: %s", s.frames, err, s.out)
+	}
+	if err := s.join(); err != nil || s.frames != 2 {
+		t.Errorf("%d frames when there is nothing more, %v", s.frames, err)
+	}
+}
