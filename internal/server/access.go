@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -47,7 +48,7 @@ func access(next http.Handler, log *slog.Logger, reg prometheus.Registerer) http
 		defer func() { // also when the handler aborts a transfer
 			broken := recover()
 			took, where := time.Since(begun), route(r.Pattern)
-			if broken != nil && broken != http.ErrAbortHandler {
+			if err, _ := broken.(error); broken != nil && !errors.Is(err, http.ErrAbortHandler) {
 				answer.fail()
 				log.LogAttrs(r.Context(), slog.LevelError, "a request panicked", slog.String("route", where),
 					slog.String("kind", fmt.Sprintf("%T", broken)), slog.String("stack", string(debug.Stack()))) // its words may be a person's
