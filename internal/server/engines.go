@@ -2,7 +2,10 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -104,15 +107,48 @@ func (s *Server) openObjects(ctx context.Context) (err error) {
 	return nil
 }
 
-// openS3 refuses a store that does not keep what it promises, and has it proved again while the node serves.
+// openS3 refuses a store that does not keep what it promises, and has it proved again while the node serves. One that this
+// node has proved before may be away: what needs no store is served, and recordings stay on the disk until it is back.
 func (s *Server) openS3(ctx context.Context, e Engines) (objectStore, error) {
+	known, err := s.storeMark(e)
+	if err != nil {
+		return nil, err
+	}
 	b, err := s3.Open(ctx, s3.Config{URL: e.S3, Region: s.cfg.Outward.Region, Writer: e.Writer, Reader: e.Reader,
-		Trust: e.Trust, Metrics: s.metrics, Log: s.log})
+		Trust: e.Trust, Await: known.there, Metrics: s.metrics, Log: s.log})
 	if err != nil {
 		return nil, err
 	}
 	s.node.canary = b
-	return b, nil
+	return b, known.leave()
+}
+
+// mark is a file of the data folder that says which store was proved.
+type mark struct {
+	path, text string
+	there      bool
+}
+
+func (s *Server) storeMark(e Engines) (mark, error) {
+	sum := sha256.Sum256([]byte(e.S3 + "\n" + s.cfg.Outward.Region))
+	m := mark{path: s.path(storeFile), text: hex.EncodeToString(sum[:]) + "\n"}
+	found, err := os.ReadFile(m.path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return m, fmt.Errorf("read which store was proved: %w", err)
+	}
+	m.there = string(found) == m.text
+	return m, nil
+}
+
+// leave writes the mark. A crash in it leaves none or a part, and then the next start wants the store to answer.
+func (m mark) leave() error {
+	if m.there {
+		return nil
+	}
+	if err := os.WriteFile(m.path, []byte(m.text), 0o600); err != nil {
+		return fmt.Errorf("write which store was proved: %w", err)
+	}
+	return nil
 }
 
 // busKey is the vault's name of what hides users and seals hints on a bus.

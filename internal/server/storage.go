@@ -66,6 +66,7 @@ const (
 	recordingsFolder = "recordings" // not yet in objects
 	databaseFile     = "parley.db"
 	lockFile         = "lock"
+	storeFile        = "store" // which S3 store was proved
 )
 
 // openStorage opens keys first and closes them last: whatever is above seals with them. The folder's lock keeps a second

@@ -37,8 +37,12 @@ func (b *Bucket) Health() error {
 }
 
 // Run proves the store once an hour until the context ends. What does not hold is logged, is 0 in
-// parley_object_canary_ok and stands in [Bucket.Health]; it is tried again after a minute.
+// parley_object_canary_ok and stands in [Bucket.Health]; it is tried again after a minute. A store that was opened while
+// nobody answered (Config.Await) is proven as soon as it answers; if it is refused then, Run ends with the reason.
 func (b *Bucket) Run(ctx context.Context) error {
+	if err := b.awaitProof(ctx); err != nil {
+		return err
+	}
 	for {
 		next := b.cfg.Canary
 		if b.Health() != nil {
@@ -51,6 +55,28 @@ func (b *Bucket) Run(ctx context.Context) error {
 			b.cfg.Log.ErrorContext(ctx, "object store is not proven", "err", err)
 		}
 	}
+}
+
+// canaryAwait is the time between two tries to reach a store that is awaited.
+const canaryAwait = 5 * time.Second
+
+func (b *Bucket) awaitProof(ctx context.Context) error {
+	for b.unproven.Load() {
+		if err := wait(ctx, min(canaryAwait, b.cfg.Canary)); err != nil {
+			return nil // it was told to end
+		}
+		err := b.prove(ctx)
+		switch {
+		case err == nil:
+			b.unproven.Store(false)
+			b.cfg.Log.InfoContext(ctx, "object store is proven")
+		case final(err):
+			return err
+		case ctx.Err() == nil:
+			b.cfg.Log.WarnContext(ctx, "object store is not proven yet", "err", err)
+		}
+	}
+	return nil
 }
 
 // Canary proves that the store keeps its promises: it puts a few small objects under CLASS/canary/, in the class with the

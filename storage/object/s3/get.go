@@ -38,7 +38,15 @@ func (b *Bucket) Stat(ctx context.Context, key object.Key) (info object.Info, er
 // Get implements [object.Bucket]. What is read whole is held against its checksum. A store that stops in the middle is
 // an error of the reader's, at the latest when the time for that many bytes is over.
 func (b *Bucket) Get(ctx context.Context, key object.Key, offset, length int64) (r io.ReadCloser, err error) {
-	bucket, err := b.locate(ctx, key)
+	if b.unproven.Load() {
+		return nil, fmt.Errorf("get %s: %w", key, ErrUnproven)
+	}
+	return b.get(ctx, key, offset, length)
+}
+
+// get is Get for the canary, too.
+func (b *Bucket) get(ctx context.Context, key object.Key, offset, length int64) (r io.ReadCloser, err error) {
+	bucket, err := b.find(ctx, key)
 	if err == nil {
 		err = b.again(ctx, func(ctx context.Context) error {
 			v, size, err := b.first(ctx, bucket, key)

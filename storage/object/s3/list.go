@@ -14,6 +14,9 @@ func (b *Bucket) List(ctx context.Context, prefix object.Key, f func(object.Info
 	if err := prefix.CheckPrefix(); err != nil {
 		return fmt.Errorf("list: %w", err)
 	}
+	if b.unproven.Load() {
+		return fmt.Errorf("list: %w", ErrUnproven)
+	}
 	for _, class := range b.classes() {
 		all := class + "/"
 		if !strings.HasPrefix(all, string(prefix)) && !strings.HasPrefix(string(prefix), all) {

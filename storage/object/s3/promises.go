@@ -117,7 +117,7 @@ func (c *canary) unchanged(ctx context.Context, b bird) error {
 	if err != nil {
 		return fmt.Errorf("look at a canary: %w", err)
 	}
-	r, err := c.store.Get(ctx, b.Key, 0, -1)
+	r, err := c.store.get(ctx, b.Key, 0, -1)
 	if err != nil {
 		return fmt.Errorf("read a canary: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -33,6 +34,9 @@ type Config struct {
 	Trust *x509.CertPool
 	// Canary is the time between two proofs. 0: an hour.
 	Canary time.Duration
+	// Await lets Open succeed while nobody answers, for a store that was proven before: a node that restarts during an
+	// outage serves everything else. Until [Bucket.Run] has proven the store, every call is refused with ErrUnproven.
+	Await bool
 	// Stall is how long a connection may stand still before it is given up. 0: 20 s.
 	Stall time.Duration
 	// Metrics registers parley_object_requests_total, parley_object_request_seconds and parley_object_canary_ok.
@@ -64,16 +68,26 @@ type Bucket struct {
 	patience       patience
 	metrics        metrics
 	health         health
+	unproven       atomic.Bool
 }
+
+// ErrUnproven says that the store has not answered since it was opened, so that nothing is put there or taken from there
+// yet.
+var ErrUnproven = errors.New("object store: not proven since the start")
 
 var _ object.Bucket = (*Bucket)(nil)
 
-// Open connects to the store, and refuses one that is in another region or does not keep a promise ([Broken]). Any other
-// error means that this could not be found out.
+// Open connects to the store, and refuses one that is in another region ([ErrRegion]) or does not keep a promise ([Broken]).
+// Any other error means that this could not be found out.
 func Open(ctx context.Context, cfg Config) (*Bucket, error) {
 	b, err := newBucket(cfg)
 	if err == nil {
 		err = b.prove(ctx)
+	}
+	if err != nil && b != nil && cfg.Await && ctx.Err() == nil && !final(err) {
+		b.cfg.Log.ErrorContext(ctx, "object store is not proven; what is recorded stays on the disk until it is", "err", err)
+		b.unproven.Store(true)
+		return b, nil
 	}
 	if err != nil {
 		if b != nil {
@@ -138,14 +152,28 @@ func (b *Bucket) prove(ctx context.Context) error {
 	return b.Canary(ctx)
 }
 
+// final says that another try would find the same.
+func final(err error) bool {
+	_, broken := errors.AsType[*Broken](err)
+	return broken || errors.Is(err, ErrRegion)
+}
+
 // Close ends idle connections. Calls that run go on.
 func (b *Bucket) Close() error {
 	b.transport.CloseIdleConnections()
 	return nil
 }
 
-// locate checks a key and returns the bucket of its class.
+// locate is find for a store that may be used.
 func (b *Bucket) locate(ctx context.Context, key object.Key) (string, error) {
+	if b.unproven.Load() {
+		return "", ErrUnproven
+	}
+	return b.find(ctx, key)
+}
+
+// find checks a key and returns the bucket of its class.
+func (b *Bucket) find(ctx context.Context, key object.Key) (string, error) {
 	if err := key.Check(); err != nil {
 		return "", err
 	}
