@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -10,8 +11,10 @@ import (
 
 	"github.com/coder/websocket"
 
+	"parley/internal/identity"
 	"parley/signal/client"
 	"parley/signal/gateway"
+	"parley/signal/interview"
 	"parley/signal/wire"
 )
 
@@ -238,4 +241,23 @@ func (n *node) bare(tok string) net.Conn {
 func TestAFrameSentTogetherWithTheHandshakeIsNotLost(t *testing.T) {
 	n := start(t)
 	n.bare(token(t, ann, time.Hour)).Close()
+}
+
+// trap panics when somebody asks for receipts.
+type trap struct{ *booth }
+
+func (trap) Receipts(context.Context, identity.Principal, interview.ID) (wire.InterviewReceipt, error) {
+	panic("晓明 13800138000")
+}
+
+func TestAPanicCostsItsSenderTheSessionAndNobodyElse(t *testing.T) {
+	n := start(t, interviews(trap{newBooth()}))
+	stillWell := n.aBystander()
+	r, _ := n.signIn(ann, nil)
+	r.send("1", wire.InterviewReceipts{Interview: room})
+	r.expectClose(wire.CloseInternal)
+	stillWell()
+	if log := n.logs.String(); !strings.Contains(log, "a session panicked") || strings.Contains(log, "13800138000") {
+		t.Errorf("log: %s", log)
+	}
 }

@@ -3,8 +3,10 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -84,13 +86,27 @@ func newSession(g *Gateway, conn *websocket.Conn, raw net.Conn) *session {
 func (s *session) run() {
 	defer s.g.owners.Done()
 	defer s.cancel()
-	err := s.open()
+	err := s.survive(s.open)
 	if err == nil {
 		go s.read()
-		err = s.serve()
+		err = s.survive(s.serve)
 	}
 	s.end(err)
 	s.leave(err)
+}
+
+// survive calls f, which may panic: that costs the session, and nobody else anything.
+func (s *session) survive(f func() error) (err error) {
+	defer func() {
+		broken := recover()
+		if broken == nil {
+			return
+		}
+		s.g.log.LogAttrs(s.ctx, slog.LevelError, "a session panicked", slog.String("kind", fmt.Sprintf("%T", broken)),
+			slog.String("stack", string(debug.Stack()))) // its words may be a person's
+		err = &ending{code: wire.CloseInternal, reason: "internal"}
+	}()
+	return f()
 }
 
 // read is the reader: it hands each message to the owner, so that a client is read no faster than it is served. A message
