@@ -136,6 +136,7 @@ describe("on two nodes", { skip: why }, () => {
     const [first, second] = await proof.sealed(candidate, 2, 120_000);
     assert.equal(second.state, "sealed");
     for (const side of first.sides) {
+      assert.ok(first.gaps.some((/** @type {any} */ gap) => gap.user === side.user && gap.reason === "node"), `the gap is written: ${JSON.stringify(first.gaps)}`);
       const lost = killed - (Date.parse(first.started) + side.start_ms + side.duration_ms);
       t.diagnostic(`lost of a side: ${lost} ms`);
       assert.ok(lost <= 5000 && lost > -150, `${lost} ms are lost of a side`);
