@@ -70,14 +70,17 @@ func hungUp() bool {
 	return err == nil
 }
 
-// meetOnce joins both and returns when one of them has lost the server, or at the end.
+// patienceWithMedia is after how long without the other's picture and sound both join again, as the browser's client does.
+const patienceWithMedia = 20 * time.Second
+
+// meetOnce joins both and returns when one of them has lost the server, or sees nothing of the other, or at the end.
 func meetOnce(ctx context.Context, interview string, guests [2]*guest) error {
 	for _, g := range guests {
 		if err := g.join(ctx, interview); err != nil {
 			return err
 		}
 	}
-	told := false
+	told, joined := false, time.Now()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -89,6 +92,10 @@ func meetOnce(ctx context.Context, interview string, guests [2]*guest) error {
 		if !told && guests[0].sees(guests[1]) && guests[1].sees(guests[0]) {
 			fmt.Println("live")
 			told = true
+		}
+		if !told && time.Since(joined) > patienceWithMedia {
+			fmt.Fprintln(os.Stderr, "no media; joining again")
+			return nil
 		}
 		if hungUp() || guests[0].lost() || guests[1].lost() {
 			return nil
