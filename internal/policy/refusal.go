@@ -103,6 +103,27 @@ var (
 	ErrGone = &Refusal{ID: "gone", Status: http.StatusGone,
 		Zh: "该内容已结束或已删除，无法再使用。",
 		En: "This has ended or was deleted and can no longer be used."}
+	// ErrClosed says that the other side takes no messages any more. It is the same for a closed account, one that hides from
+	// the asker (T4) and one that blocks the asker.
+	ErrClosed = &Refusal{ID: "closed", Status: http.StatusGone,
+		Zh: "对方账号已注销或不再接收消息。",
+		En: "The other side has closed the account or takes no messages any more."}
+	// ErrConfirm says that the content looks unwise or unsafe: whoever sends it again with confirmed gets it through.
+	ErrConfirm = &Refusal{ID: "confirm_needed", Status: http.StatusConflict,
+		Zh: "内容可能包含联系方式或敏感信息，请确认后再发送。",
+		En: "This may hold a contact or something sensitive. Confirm that you want to send it."}
+	// ErrContent says that moderation does not let the content through, whoever confirms it.
+	ErrContent = &Refusal{ID: "content_refused", Status: http.StatusUnprocessableEntity,
+		Zh: "内容不符合平台规范，未发送。请修改后再试。",
+		En: "The content goes against the platform's rules and was not sent. Change it and try again."}
+	// ErrMuted says that moderation keeps the person from sending for a while, or for good.
+	ErrMuted = &Refusal{ID: "muted", Status: http.StatusForbidden,
+		Zh: "您已被禁言，暂时不能发送消息。如有疑问，请联系客服。",
+		En: "You have been muted and can't send messages for now. Contact support if you have questions."}
+	// ErrQuota says that today's number of first contacts is used up; RetryAfter says when the next day begins.
+	ErrQuota = &Refusal{ID: "quota_exhausted", Status: http.StatusForbidden,
+		Zh: "今日主动沟通次数已用完，请明天再试。",
+		En: "You have used up today's first contacts. Try again tomorrow."}
 	// ErrConsentNeeded says that the person must agree to a notice first (E2, R6).
 	ErrConsentNeeded = &Refusal{ID: "consent_needed", Status: http.StatusForbidden,
 		Zh: "请先阅读并同意相关告知后再继续。",
@@ -124,6 +145,7 @@ var (
 // Refusals lists every refusal that is declared here, for documentation and tests.
 var Refusals = []*Refusal{
 	ErrNotFound, ErrForbidden, ErrUnauthenticated, ErrExpired, ErrRevoked, ErrUnverified, ErrUnderage, ErrGuardian,
-	ErrBadRequest, ErrTooLarge, ErrConflict, ErrRateLimited, ErrGone, ErrConsentNeeded, ErrTextVersion,
+	ErrBadRequest, ErrTooLarge, ErrConflict, ErrRateLimited, ErrGone, ErrClosed, ErrConfirm, ErrContent, ErrMuted, ErrQuota,
+	ErrConsentNeeded, ErrTextVersion,
 	ErrUnavailable, ErrInternal,
 }

@@ -37,6 +37,24 @@ var handlers = map[wire.Kind]handler{
 	wire.ChatMark{}.Kind():     done((*session).chatMark),
 	wire.ChatDisclose{}.Kind(): done((*session).chatDisclose),
 
+	wire.ChatReceiptGet{}.Kind(): asks(receipts, Receipts.Receipt),
+	wire.Report{}.Kind():         asks(reports, Reports.Report),
+
+	wire.ExchangeRequest{}.Kind():   asks(exchanges, Exchanges.Request),
+	wire.ExchangeAnswer{}.Kind():    asks(exchanges, Exchanges.Answer),
+	wire.ExchangeWithdraw{}.Kind():  asks(exchanges, Exchanges.Withdraw),
+	wire.ExchangeRead{}.Kind():      asks(exchanges, Exchanges.Read),
+	wire.AppointmentInvite{}.Kind(): asks(appointments, Appointments.Invite),
+	wire.AppointmentAct{}.Kind():    asks(appointments, Appointments.Act),
+	wire.AttachOpen{}.Kind():        asks(attachments, Attachments.Open),
+
+	wire.SettingsGet{}.Kind(): asks(people, settingsGet),
+	wire.SettingsSet{}.Kind(): asks(people, People.Set),
+	wire.Block{}.Kind():       asks(people, blocks),
+	wire.BlocksGet{}.Kind():   asks(people, blocksGet),
+	wire.QuotaGet{}.Kind():    asks(people, quotaGet),
+	wire.InsightGet{}.Kind():  asks(people, People.Insight),
+
 	wire.InterviewOpen{}.Kind():     on((*session).interviewOpen),
 	wire.InterviewConsent{}.Kind():  done((*session).interviewConsent),
 	wire.InterviewWithdraw{}.Kind(): done((*session).interviewWithdraw),

@@ -62,6 +62,8 @@ type Config struct {
 	Texts    Texts
 	// Interviews may be nil: then there are none, and their frames are refused as unavailable.
 	Interviews Interviews
+	// Domains are what else clients may ask for.
+	Domains Domains
 	// Revocations is asked at every ping, so that a revocation whose hint was lost still ends the session (T7); nil
 	// means that only [Gateway.Drop] ends one.
 	Revocations identity.Revocations

@@ -16,6 +16,10 @@ type (
 		Head    uint64   `json:"head"` // the last seq
 		Last    *Entry   `json:"last,omitempty"`
 		Unread  uint64   `json:"unread"`
+		// Exchanged says that something was exchanged here and holds; Appointment is the state of the last appointment, see
+		// [AppointmentContent]. With Member.Spoke they are what an inbox sorts by.
+		Exchanged   bool   `json:"exchanged,omitempty"`
+		Appointment string `json:"appointment,omitempty"`
 	}
 
 	// Member is one side of a conversation. Masked says that Name is not the full name and why a user sees stars.
@@ -26,12 +30,12 @@ type (
 		Masked    bool   `json:"masked,omitempty"`
 		Disclosed bool   `json:"disclosed,omitempty"` // a candidate let the other side see the full name (T2)
 		Company   string `json:"company,omitempty"`
+		Spoke     bool   `json:"spoke,omitempty"` // has sent something
 		Delivered uint64 `json:"delivered"`
-		Read      uint64 `json:"read"`
+		Read      uint64 `json:"read"` // 0 of another who has switched receipts off
 	}
 
-	// Entry is one entry of a conversation's log. Type decides the shape of Content: "text" {text},
-	// "interview" {interview, state, at, duration_ms?}, "system" {code, …}.
+	// Entry is one entry of a conversation's log. Type decides the shape of Content, see content.go.
 	Entry struct {
 		Conversation string          `json:"conversation"`
 		Seq          uint64          `json:"seq"`
@@ -40,27 +44,16 @@ type (
 		Time         time.Time       `json:"time"`
 		Type         string          `json:"type"`
 		Content      json.RawMessage `json:"content"`
+		// Masked says that Content is less than the sender wrote (T6).
+		Masked bool `json:"masked,omitempty"`
+		// Revised says that a later entry changed this one: Content is then that of the edit, or {"recalled":true} (E1).
+		Revised *Revised `json:"revised,omitempty"`
 	}
-)
 
-// The content of the entry types of this version.
-type (
-	// TextContent is the content of a "text" entry.
-	TextContent struct {
-		Text string `json:"text"`
-	}
-	// InterviewContent is the content of an "interview" entry: the interview's card changed its state.
-	InterviewContent struct {
-		Interview string `json:"interview"`
-		State     string `json:"state"` // see Interview.State
-		Reason    string `json:"reason,omitempty"`
-		// Duration in milliseconds from going live to the end; only once ended.
-		Duration int64 `json:"duration_ms,omitempty"`
-	}
-	// SystemContent is the content of a "system" entry; Code tells the client which sentence to show.
-	SystemContent struct {
-		Code string `json:"code"` // "opened", "name_disclosed", "consent_withdrawn"
-		User string `json:"user,omitempty"`
+	// Revised names the entry that changed another, and how: "edit" or "recall".
+	Revised struct {
+		Seq  uint64 `json:"seq"`
+		Kind string `json:"kind"`
 	}
 )
 
@@ -71,16 +64,20 @@ type (
 	ChatSend struct {
 		Conversation string          `json:"conversation"`
 		CID          string          `json:"cid"`
-		Type         string          `json:"type"` // "text"
+		Type         string          `json:"type"`
 		Content      json.RawMessage `json:"content"`
+		// Confirmed says that the person has seen the warning of a confirm_needed and sends it all the same.
+		Confirmed bool `json:"confirmed,omitempty"`
 	}
-	// ChatAck says that the entry is durable, at which seq. Dup says that it already was.
+	// ChatAck says that the entry is durable, at which seq. Dup says that it already was. Changed says that what is stored
+	// differs from what was sent: something was masked, or the server added what it knows. The push, or the log, has it.
 	ChatAck struct {
 		Conversation string    `json:"conversation"`
 		CID          string    `json:"cid"`
 		Seq          uint64    `json:"seq"`
 		Time         time.Time `json:"time"`
 		Dup          bool      `json:"dup,omitempty"`
+		Changed      bool      `json:"changed,omitempty"`
 	}
 	// ChatEntry pushes one entry. Within one session a conversation's entries come in ascending seq; a jump means
 	// that the client must read the gap.
@@ -134,5 +131,56 @@ type (
 	// ChatConversation pushes a conversation that is new or whose members changed.
 	ChatConversation struct {
 		Conversation
+	}
+
+	// ChatTyping says that somebody writes just now. A client sends it at most every 3 s while a person types, without a User;
+	// the others get it with one and forget it after 6 s. It is not kept and may be lost.
+	ChatTyping struct {
+		Conversation string `json:"conversation"`
+		User         string `json:"user,omitempty"`
+	}
+	// ChatPresence asks who of a conversation is here, and again whenever it changes while this session lasts. Answered by
+	// [Presence].
+	ChatPresence struct {
+		Conversation string `json:"conversation"`
+	}
+	// Presence says who of a conversation is connected. Who hides it, or hides from the asker, is not here.
+	Presence struct {
+		Conversation string   `json:"conversation"`
+		Here         []string `json:"here"` // users
+	}
+
+	// ChatSearch looks for words in one's own conversations of the last 90 days, the newest first. Conversation and Before
+	// narrow it; answered by [ChatFound].
+	ChatSearch struct {
+		Query        string    `json:"query"`
+		Conversation string    `json:"conversation,omitempty"`
+		Before       time.Time `json:"before,omitzero"`
+		Limit        int       `json:"limit,omitempty"` // at most 50 (20 when zero)
+	}
+	// ChatFound has entries that hold the words. Searched is how far back was looked: with More, ask again with Before set to it.
+	ChatFound struct {
+		Entries  []Entry   `json:"entries"`
+		Searched time.Time `json:"searched"`
+		More     bool      `json:"more,omitempty"`
+	}
+
+	// ChatReceiptGet asks for the signed head of a conversation's log (E6). Answered by [ChatReceipt].
+	ChatReceiptGet struct {
+		Conversation string `json:"conversation"`
+	}
+	// ChatReceipt is a conversation's last signed head: entries up to Entries hash to Head, which is one leaf of a tree whose
+	// root was signed. What a participant keeps of it can be held against a transcript later.
+	ChatReceipt struct {
+		Conversation string    `json:"conversation"`
+		Head         string    `json:"head"` // hexadecimal
+		Entries      uint64    `json:"entries"`
+		Root         string    `json:"root"`  // hexadecimal
+		Proof        []string  `json:"proof"` // hashes from the leaf to the root
+		Leaf         uint64    `json:"leaf"`  // index of the leaf
+		Leaves       uint64    `json:"leaves"`
+		Time         time.Time `json:"time"`
+		Key          string    `json:"key"`
+		Signature    []byte    `json:"signature"`
 	}
 )

@@ -13,6 +13,9 @@ const (
 	conversation = "0195794e-8f10-7c3a-9d42-6f1f5a3b2c01"
 	interview    = "01957950-1b2c-7d4e-8f60-718293a4b5c6"
 	cid          = "0195794f-2a64-7b1e-8c55-0d9e8f7a6b50"
+	exchange     = "01957953-9a1b-7c2d-8e3f-405162738495"
+	room         = "01957954-0c1d-7e2f-9a3b-4c5d6e7f8091"
+	digest       = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 )
 
 var text = json.RawMessage(`{"text":"你好，方便聊聊吗？"}`)
@@ -37,6 +40,14 @@ var view = Interview{
 	},
 }
 
+var settings = Settings{
+	Receipts: true, Presence: true, Hide: Hide{Headhunters: true}, Insight: true, Notices: map[string][]string{"recommendation": {"push"}},
+	Reminders: []string{"push", "sms"}, Quiet: Quiet{From: "22:00", To: "08:00"},
+	Greetings: []string{"您好，我对这个职位很感兴趣。"}, Replies: []string{"好的，谢谢！"},
+}
+
+var said = CrowdEntry{Seq: 88, User: "u-2002", Name: "李**", Time: at(4), Type: "text", Content: text}
+
 // examples has one frame a kind; the golden files in testdata and the examples in PROTOCOL.md are made of them.
 var examples = []Frame{
 	{Ref: "1", Body: Hello{Token: "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ1LTEwMDEifQ.c2ln", Device: "d-7f31", Client: "parley-web/1.0", Lang: "zh", Resume: map[string]uint64{conversation: 11}}},
@@ -59,6 +70,45 @@ var examples = []Frame{
 	{Body: ChatTruncated{Conversation: conversation, From: 4100, Head: 5100}},
 	{Ref: "7", Body: ChatDisclose{Conversation: conversation}},
 	{Body: ChatConversation{Conversation: chat}},
+	{Body: ChatTyping{Conversation: conversation, User: "u-2002"}},
+	{Ref: "20", Body: ChatPresence{Conversation: conversation}},
+	{Ref: "20", Body: Presence{Conversation: conversation, Here: []string{"u-2002"}}},
+	{Ref: "21", Body: ChatSearch{Query: "聊聊", Limit: 20}},
+	{Ref: "21", Body: ChatFound{Entries: []Entry{entry}, Searched: at(1), More: true}},
+	{Ref: "22", Body: ChatReceiptGet{Conversation: conversation}},
+	{Ref: "22", Body: ChatReceipt{Conversation: conversation, Head: digest, Entries: 12, Root: digest, Proof: []string{digest}, Leaf: 1, Leaves: 2, Time: at(3), Key: "9f86d081884c7d65", Signature: []byte("64 bytes of Ed25519, in base64")}},
+
+	{Ref: "23", Body: ExchangeRequest{Conversation: conversation, CID: cid, What: "wechat", Value: "wang-min_88"}},
+	{Ref: "24", Body: ExchangeAnswer{Conversation: conversation, Exchange: exchange, Accept: true, Value: "xiaoming-li"}},
+	{Ref: "25", Body: ExchangeWithdraw{Conversation: conversation, Exchange: exchange}},
+	{Ref: "23", Body: ExchangeState{Conversation: conversation, Exchange: exchange, What: "wechat", State: "requested", By: "u-1001", Until: at(0).AddDate(0, 0, 7)}},
+	{Ref: "26", Body: ExchangeRead{Conversation: conversation, Exchange: exchange}},
+	{Ref: "26", Body: ExchangeValue{Exchange: exchange, What: "wechat", Value: "xiaoming-li"}},
+	{Ref: "27", Body: AppointmentInvite{Conversation: conversation, CID: cid, At: at(0).AddDate(0, 0, 2), Minutes: 45, Note: "线上面试"}},
+	{Ref: "28", Body: AppointmentAct{Conversation: conversation, Appointment: exchange, Act: "reschedule", At: at(0).AddDate(0, 0, 3)}},
+	{Ref: "28", Body: AppointmentState{Conversation: conversation, Appointment: exchange, State: "rescheduled", At: at(0).AddDate(0, 0, 3), Minutes: 45, Turn: "recruiter"}},
+	{Ref: "29", Body: AttachOpen{Conversation: conversation, Seq: 12, Download: true}},
+	{Ref: "29", Body: AttachURL{URL: "/v1/attachments/open/JBSWY3DPEHPK3PXPJBSWY3DPEH", Until: at(59)}},
+
+	{Ref: "30", Body: settings},
+	{Ref: "30", Body: SettingsGet{}},
+	{Ref: "31", Body: SettingsSet{Receipts: ptr(false), Hide: &Hide{Companies: []string{"c-3"}}}},
+	{Ref: "32", Body: Block{Conversation: conversation, User: "u-1001", Company: true}},
+	{Ref: "33", Body: BlocksGet{}},
+	{Ref: "33", Body: Blocks{Blocks: []Blocked{{Company: "c-3", Conversation: conversation, Since: at(9)}}}},
+	{Ref: "34", Body: Report{Conversation: conversation, CID: cid, Seqs: []uint64{12}, Reason: "fraud", Note: "要求先交押金"}},
+	{Ref: "34", Body: Reported{Report: exchange}},
+	{Ref: "35", Body: QuotaGet{}},
+	{Body: Quota{Limit: 100, Left: 10, Warn: true, Resets: time.Date(2026, 3, 9, 16, 0, 0, 0, time.UTC)}},
+	{Ref: "36", Body: InsightGet{Conversation: conversation}},
+	{Ref: "36", Body: Insight{Conversation: conversation, User: "u-2002", Started: 2, Received: 7, Replies: 5, ActiveHours: []int{9, 10, 20}}},
+
+	{Ref: "37", Body: CrowdJoin{Room: room}},
+	{Ref: "38", Body: CrowdLeave{Room: room}},
+	{Ref: "37", Body: CrowdState{Room: room, Open: true, Slow: 5, People: 1200, Recent: []CrowdEntry{said}}},
+	{Ref: "39", Body: CrowdSay{Room: room, CID: cid, Type: "text", Content: text}},
+	{Ref: "39", Body: CrowdAck{Room: room, CID: cid, Seq: 88}},
+	{Body: CrowdFrame{Room: room, Entries: []CrowdEntry{said}, Dropped: 3}},
 
 	{Ref: "8", Body: InterviewOpen{Conversation: conversation}},
 	{Ref: "8", Body: InterviewState{Interview: view}},

@@ -66,6 +66,45 @@ var kinds = map[Kind]kind{
 	ChatTruncated{}.Kind():    of[ChatTruncated](Server),
 	ChatDisclose{}.Kind():     of[ChatDisclose](Client),
 	ChatConversation{}.Kind(): of[ChatConversation](Server),
+	ChatTyping{}.Kind():       of[ChatTyping](Both),
+	ChatPresence{}.Kind():     of[ChatPresence](Client),
+	Presence{}.Kind():         of[Presence](Server),
+	ChatSearch{}.Kind():       of[ChatSearch](Client),
+	ChatFound{}.Kind():        of[ChatFound](Server),
+	ChatReceiptGet{}.Kind():   of[ChatReceiptGet](Client),
+	ChatReceipt{}.Kind():      of[ChatReceipt](Server),
+
+	ExchangeRequest{}.Kind():   of[ExchangeRequest](Client),
+	ExchangeAnswer{}.Kind():    of[ExchangeAnswer](Client),
+	ExchangeWithdraw{}.Kind():  of[ExchangeWithdraw](Client),
+	ExchangeState{}.Kind():     of[ExchangeState](Server),
+	ExchangeRead{}.Kind():      of[ExchangeRead](Client),
+	ExchangeValue{}.Kind():     of[ExchangeValue](Server),
+	AppointmentInvite{}.Kind(): of[AppointmentInvite](Client),
+	AppointmentAct{}.Kind():    of[AppointmentAct](Client),
+	AppointmentState{}.Kind():  of[AppointmentState](Server),
+	AttachOpen{}.Kind():        of[AttachOpen](Client),
+	AttachURL{}.Kind():         of[AttachURL](Server),
+
+	Settings{}.Kind():    of[Settings](Server),
+	SettingsGet{}.Kind(): of[SettingsGet](Client),
+	SettingsSet{}.Kind(): of[SettingsSet](Client),
+	Block{}.Kind():       of[Block](Client),
+	BlocksGet{}.Kind():   of[BlocksGet](Client),
+	Blocks{}.Kind():      of[Blocks](Server),
+	Report{}.Kind():      of[Report](Client),
+	Reported{}.Kind():    of[Reported](Server),
+	QuotaGet{}.Kind():    of[QuotaGet](Client),
+	Quota{}.Kind():       of[Quota](Server),
+	InsightGet{}.Kind():  of[InsightGet](Client),
+	Insight{}.Kind():     of[Insight](Server),
+
+	CrowdJoin{}.Kind():  of[CrowdJoin](Client),
+	CrowdLeave{}.Kind(): of[CrowdLeave](Client),
+	CrowdState{}.Kind(): of[CrowdState](Server),
+	CrowdSay{}.Kind():   of[CrowdSay](Client),
+	CrowdAck{}.Kind():   of[CrowdAck](Server),
+	CrowdFrame{}.Kind(): of[CrowdFrame](Server),
 
 	InterviewOpen{}.Kind():     of[InterviewOpen](Client),
 	InterviewState{}.Kind():    of[InterviewState](Server),
@@ -111,6 +150,13 @@ func (ChatDirty) Kind() Kind        { return "chat.dirty" }
 func (ChatTruncated) Kind() Kind    { return "chat.truncated" }
 func (ChatDisclose) Kind() Kind     { return "chat.disclose" }
 func (ChatConversation) Kind() Kind { return "chat.conversation" }
+func (ChatTyping) Kind() Kind       { return "chat.typing" }
+func (ChatPresence) Kind() Kind     { return "chat.presence" }
+func (Presence) Kind() Kind         { return "presence" }
+func (ChatSearch) Kind() Kind       { return "chat.search" }
+func (ChatFound) Kind() Kind        { return "chat.found" }
+func (ChatReceiptGet) Kind() Kind   { return "chat.receipt.get" }
+func (ChatReceipt) Kind() Kind      { return "chat.receipt" }
 
 func (InterviewOpen) Kind() Kind     { return "interview.open" }
 func (InterviewState) Kind() Kind    { return "interview.state" }
