@@ -3,6 +3,7 @@
 # make lint    what a reviewer runs first: vet, format, staticcheck
 # make bench   benchmarks of the hot paths
 # make fuzz    every fuzz target for FUZZTIME each (10s)
+# make soak    one PART (chat) for its full count, under an hour; writes SOAK.md, SEED=… repeats a run
 # make build   bin/parley, bin/parley-verify and bin/parley-load
 
 GO          ?= go
@@ -10,7 +11,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 10s
 VERSION     ?= $(shell git describe --tags --always 2>/dev/null || echo dev)
 
-.PHONY: run test lint bench fuzz build
+.PHONY: run test lint bench fuzz soak build
 
 run:
 	$(GO) run ./cmd/parley dev
@@ -37,3 +38,7 @@ bench:
 
 fuzz:
 	FUZZTIME=$(FUZZTIME) .ci/fuzz
+
+soak:
+	.ci/setup
+	.ci/soak $(PART)

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -16,31 +18,36 @@ import (
 	"parley/signal/wire"
 )
 
-// historyTime is how long faults go on, and most how many entries a device writes: fewer than the server sends to a
-// client that comes back.
-const (
-	historyTime = 25 * time.Second
-	historyMost = 300
-)
+// historyTime is how long faults go on unless PARLEY_HISTORY says otherwise.
+const historyTime = time.Minute
 
-// TestHistoryOnTwoNodes has three devices of two people chat through two nodes, each coming back to either, while nodes and
-// engines are killed, stopped, paused and started. Nothing acknowledged may be lost or doubled, and all must see the same.
-// PARLEY_SEED repeats the faults of a run.
-func TestHistoryOnTwoNodes(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
+// TestHistoryOnOneNode has three devices of two people chat through a node that is alone, on SQLite.
+func TestHistoryOnOneNode(t *testing.T) { historyOf(t, startAlone) }
+
+// TestHistoryOnTwoNodes has them chat through two nodes with PostgreSQL and Redis, each coming back to either.
+func TestHistoryOnTwoNodes(t *testing.T) { historyOf(t, startNodes) }
+
+// historyOf has them chat while nodes and engines are killed, stopped, paused and started, a line goes dead and a client
+// stops to read. Nothing acknowledged may be lost or doubled, and all must see the same. PARLEY_SEED repeats the faults of a run.
+func historyOf(t *testing.T, start func(*testing.T) *nodes) {
+	seed, long := uint64(time.Now().UnixNano()), historyTime
+	var err error
 	if s := os.Getenv("PARLEY_SEED"); s != "" {
-		var err error
-		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
-			t.Fatal(err)
-		}
+		seed, err = strconv.ParseUint(s, 10, 64)
 	}
-	t.Logf("PARLEY_SEED=%d", seed) // shown when it fails
-	n := startNodes(t)
-	w := &world{nodes: n, random: rand.New(rand.NewPCG(seed, 1)), conversation: n.all[0].at.Conversation}
+	if s := os.Getenv("PARLEY_HISTORY"); s != "" && err == nil {
+		long, err = time.ParseDuration(s)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("PARLEY_SEED=%d", seed)
+	n := start(t)
+	w := &world{nodes: n, random: rand.New(rand.NewPCG(seed, 1)), conversation: n.all[0].at.Conversation, long: long, faults: map[string]int{}}
 	for i, seat := range []string{"recruiter", "candidate", "candidate"} {
 		w.sit(fmt.Sprintf("%s %d", seat, i), seat, seed+uint64(i))
 	}
-	ctx, stop := context.WithTimeout(t.Context(), historyTime)
+	ctx, stop := context.WithTimeout(t.Context(), long)
 	defer stop()
 	var writers sync.WaitGroup
 	for _, d := range w.devices {
@@ -55,15 +62,18 @@ func TestHistoryOnTwoNodes(t *testing.T) {
 	if err := w.history.Check(); err != nil {
 		t.Errorf("seed %d: %v", seed, err)
 	}
+	t.Logf("faults in %v: %v", long, w.faults)
 }
 
 // world is what the test is about. The test's goroutine makes the faults.
 type world struct {
 	*nodes
 	random       *rand.Rand
+	long         time.Duration
 	conversation string
 	history      chattest.History
 	devices      []*device
+	faults       map[string]int
 }
 
 // device is one client.
@@ -72,6 +82,7 @@ type device struct {
 	name, user string
 	random     *rand.Rand // of its writer
 	session    *client.Session
+	line       line
 	wrote      int
 }
 
@@ -79,7 +90,7 @@ func (w *world) sit(name, seat string, seed uint64) {
 	w.t.Helper()
 	d := &device{world: w, name: name, user: w.all[0].at.Users[seat].ID, random: rand.New(rand.NewPCG(seed, 2))}
 	s, err := client.Dial(w.t.Context(), "ws://nodes/v1/ws", w.all[0].at.Users[seat].Token, client.Options{
-		Device: name, HTTP: w.through(either(seed)), Delay: 50 * time.Millisecond, MaxDelay: 500 * time.Millisecond,
+		Device: name, HTTP: w.through(w.either(seed), &d.line), Delay: 50 * time.Millisecond, MaxDelay: 500 * time.Millisecond,
 		Resume: map[string]uint64{w.conversation: 0}, Push: d.see})
 	if err != nil {
 		w.t.Fatal(err)
@@ -89,14 +100,14 @@ func (w *world) sit(name, seat string, seed uint64) {
 	w.devices = append(w.devices, d)
 }
 
-// either is a load balancer's choice between two nodes.
-func either(seed uint64) func() int {
+// either is a load balancer's choice between the nodes.
+func (w *world) either(seed uint64) func() int {
 	var mu sync.Mutex // a dial that was given up may be under way still
 	random := rand.New(rand.NewPCG(seed, 3))
 	return func() int {
 		mu.Lock()
 		defer mu.Unlock()
-		return random.IntN(2)
+		return random.IntN(len(w.all))
 	}
 }
 
@@ -113,10 +124,10 @@ func (d *device) see(b wire.Body) {
 
 // write writes, marks and at times sends again what was acknowledged, until ctx ends. What was begun is finished.
 func (d *device) write(ctx context.Context) {
-	whole, cancel := context.WithTimeout(d.t.Context(), historyTime+startTime)
+	whole, cancel := context.WithTimeout(d.t.Context(), d.long+startTime)
 	defer cancel()
-	for ctx.Err() == nil && d.wrote < historyMost {
-		f, err := client.Text(d.conversation, fmt.Sprintf("%s writes %d", d.name, d.wrote))
+	for ctx.Err() == nil {
+		f, err := client.Text(d.conversation, fmt.Sprintf("%s writes %d %s", d.name, d.wrote, strings.Repeat(".", d.random.IntN(1<<d.random.IntN(13)))))
 		if err != nil {
 			d.t.Error(err)
 			return
@@ -134,7 +145,7 @@ func (d *device) write(ctx context.Context) {
 		if held := d.session.Held()[d.conversation]; d.random.IntN(4) == 0 {
 			_, _ = d.session.Do(ctx, wire.ChatMark{Conversation: d.conversation, Delivered: held, Read: held / 2}) // lost is lost
 		}
-		pause(ctx, time.Duration(20+d.random.IntN(100))*time.Millisecond)
+		pause(ctx, time.Duration(20+d.random.IntN(200))*time.Millisecond)
 	}
 }
 
@@ -152,22 +163,35 @@ func (w *world) pause(ctx context.Context, least, most int) {
 	pause(ctx, time.Duration(least+w.random.IntN(most-least))*time.Millisecond)
 }
 
+// breakdown is something that goes wrong; heal puts it right.
+type breakdown struct {
+	engines bool // only with engines
+	make    func(w *world) (what string, heal func())
+}
+
+var breakdowns = []breakdown{
+	{make: func(w *world) (string, func()) { return w.ends(w.any(), syscall.SIGKILL) }},
+	{make: func(w *world) (string, func()) { return w.ends(w.any(), syscall.SIGTERM) }},
+	{make: func(w *world) (string, func()) { return w.pauses(w.any()) }},
+	{make: (*world).breaks},
+	{make: func(w *world) (string, func()) { return w.spoils(deaf, "a black hole") }},
+	{make: func(w *world) (string, func()) { return w.spoils(stuck, "does not read") }},
+	{engines: true, make: func(w *world) (string, func()) { return w.kills("redis", w.redis) }},
+	{engines: true, make: func(w *world) (string, func()) { return w.kills("postgres", w.postgres) }},
+	{engines: true, make: (*world).killsAll},
+}
+
+// any is one of the nodes.
+func (w *world) any() int { return w.random.IntN(len(w.all)) }
+
 // fault makes one fault or two at once, lasting up to three seconds, and heals them: engines first, nodes need them.
 func (w *world) fault() {
-	i := w.random.IntN(2)
-	all := []func() (what string, heal func()){
-		func() (string, func()) { return w.ends(i, syscall.SIGKILL) },
-		func() (string, func()) { return w.ends(i, syscall.SIGTERM) },
-		func() (string, func()) { return w.pauses(w.random.IntN(2)) },
-		func() (string, func()) { return w.kills("redis", w.redis) },
-		func() (string, func()) { return w.kills("postgres", w.postgres) },
-		w.breaks,
-		w.killsBoth,
-	}
+	possible := slices.DeleteFunc(slices.Clone(breakdowns), func(b breakdown) bool { return b.engines && w.postgres == nil })
 	var heals []func()
-	for _, i := range w.random.Perm(len(all))[:1+w.random.IntN(2)] {
-		what, heal := all[i]()
+	for _, i := range w.random.Perm(len(possible))[:1+w.random.IntN(2)] {
+		what, heal := possible[i].make(w)
 		w.t.Log(what)
+		w.faults[what]++
 		heals = append(heals, heal)
 		w.pause(w.t.Context(), 1, 200)
 	}
@@ -183,15 +207,20 @@ func (w *world) fault() {
 }
 
 func (w *world) ends(i int, sig syscall.Signal) (string, func()) {
-	how := w.end(i, sig)
-	return fmt.Sprintf("node %d: %v, ended with %v", i, sig, how), func() {}
+	_ = w.end(i, sig)
+	return fmt.Sprintf("node %d: %v", i, sig), func() {}
 }
 
-func (w *world) killsBoth() (string, func()) {
+func (w *world) spoils(how int32, what string) (string, func()) {
+	d := w.devices[w.random.IntN(len(w.devices))]
+	return d.name + ": " + what, d.line.spoil(how)
+}
+
+func (w *world) killsAll() (string, func()) {
 	for i := range w.all {
 		w.ends(i, syscall.SIGKILL)
 	}
-	return "both nodes: killed", func() {}
+	return "all nodes: killed", func() {}
 }
 
 func (w *world) pauses(i int) (string, func()) {
@@ -235,7 +264,7 @@ func (w *world) breaks() (string, func()) {
 func (w *world) settle() {
 	w.t.Helper()
 	log := w.readLog(0)
-	if other := w.readLog(1); len(other) != len(log) {
+	if other := w.readLog(len(w.all) - 1); len(other) != len(log) {
 		w.t.Errorf("the nodes' logs have %d and %d entries", len(log), len(other))
 	}
 	w.history.Log(w.conversation, log)
@@ -259,7 +288,7 @@ func (w *world) settle() {
 func (w *world) readLog(i int) (log []wire.Entry) {
 	w.t.Helper()
 	s, err := client.Dial(w.t.Context(), "ws://nodes/v1/ws", w.all[0].at.Users["recruiter"].Token,
-		client.Options{HTTP: w.through(func() int { return i })})
+		client.Options{HTTP: w.through(func() int { return i }, &line{})})
 	if err != nil {
 		w.t.Fatal(err)
 	}

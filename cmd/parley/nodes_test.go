@@ -21,15 +21,16 @@ import (
 	"parley/internal/testenv/engines"
 )
 
-// nodes are two servers as processes on engines of the test's own, which it may kill and start again.
+// nodes are servers as processes: one that is alone with everything embedded, or two on engines of the test's own. Those it
+// may kill and start again.
 type nodes struct {
 	t        *testing.T
-	postgres *engines.Postgres
+	postgres *engines.Postgres // as redis and minio nil with one node
 	redis    *engines.Process
 	minio    *engines.Minio
 	program  string
 	settings []string
-	all      [2]*node
+	all      []*node
 }
 
 // node is one server. A test's goroutine starts and ends it; any may ask where it answers.
@@ -42,36 +43,50 @@ type node struct {
 	out  sync.WaitGroup
 }
 
-// startNodes starts the engines and both nodes; what is still running when the test ends is killed. The second node trusts
-// the first one's demo key.
+// embedded are the settings of a node that needs nothing beside itself.
+var embedded = []string{"dev", "--json", "--http", "localhost:0", "--admin", "localhost:0", "--udp", "127.0.0.1:0", "--log-level", "debug"}
+
+// startAlone starts one node; what is still running when the test ends is killed.
+func startAlone(t *testing.T) *nodes {
+	t.Helper()
+	n := &nodes{t: t, settings: embedded}
+	n.program = n.link()
+	n.add()
+	return n
+}
+
+// startNodes starts the engines and two nodes. The second node trusts the first one's demo key.
 func startNodes(t *testing.T) *nodes {
 	t.Helper()
 	n := &nodes{t: t, postgres: engines.OwnPostgreSQL(t), redis: engines.Redis(t), minio: engines.MinIO(t)}
 	n.program = n.link()
-	n.settings = n.engineSettings()
-	for i := range n.all {
-		dir := t.TempDir()
-		n.all[i] = &node{data: filepath.Join(dir, "data"), log: filepath.Join(dir, "log")}
-		if err := os.Mkdir(n.all[i].data, 0o700); err != nil {
-			t.Fatal(err)
+	n.settings = slices.Concat(embedded, n.engineSettings())
+	n.add()
+	n.add()
+	return n
+}
+
+// add starts one more node.
+func (n *nodes) add() {
+	n.t.Helper()
+	dir, i := n.t.TempDir(), len(n.all)
+	one := &node{data: filepath.Join(dir, "data"), log: filepath.Join(dir, "log")}
+	err := os.Mkdir(one.data, 0o700)
+	if err == nil && i > 0 {
+		var key []byte
+		if key, err = os.ReadFile(filepath.Join(n.all[0].data, "dev-key.json")); err == nil {
+			err = os.WriteFile(filepath.Join(one.data, "dev-key.json"), key, 0o600)
 		}
-	}
-	n.start(0)
-	key, err := os.ReadFile(filepath.Join(n.all[0].data, "dev-key.json"))
-	if err == nil {
-		err = os.WriteFile(filepath.Join(n.all[1].data, "dev-key.json"), key, 0o600)
 	}
 	if err != nil {
-		t.Fatal(err)
+		n.t.Fatal(err)
 	}
-	n.start(1)
-	t.Cleanup(func() {
-		for i := range n.all {
-			_ = n.end(i, syscall.SIGKILL)
-		}
-		n.showLogs()
+	n.all = append(n.all, one)
+	n.t.Cleanup(func() {
+		_ = n.end(i, syscall.SIGKILL)
+		n.showLog(i)
 	})
-	return n
+	n.start(i)
 }
 
 // link gives this test's program the name under which it is the server.
@@ -100,8 +115,7 @@ func (n *nodes) engineSettings() []string {
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		n.t.Fatalf("settings: %v\n%s", err, out)
 	}
-	return []string{"dev", "--json", "--http", "localhost:0", "--admin", "localhost:0", "--udp", "127.0.0.1:0", "--log-level", "debug",
-		"--database", database, "--vault", vault, "--root-key", root, "--redis", "redis://" + n.redis.Addr,
+	return []string{"--database", database, "--vault", vault, "--root-key", root, "--redis", "redis://" + n.redis.Addr,
 		"--s3", n.minio.URL("parley"), "--region", n.minio.Region,
 		"--s3-writer", writer.Key + ":" + writer.Secret, "--s3-reader", reader.Key + ":" + reader.Secret,
 		"--cluster", "127.0.0.1:0", "--cluster-tls", filepath.Join(folder, "node")}
@@ -157,24 +171,25 @@ func (o *node) wait() error {
 	return err
 }
 
-// showLogs shows the ends of the nodes' logs when the test has failed.
-func (n *nodes) showLogs() {
-	if !n.t.Failed() {
-		return
-	}
-	for i, one := range n.all {
-		b, err := os.ReadFile(one.log)
+// showLog shows the end of a node's log when the test has failed.
+func (n *nodes) showLog(i int) {
+	if n.t.Failed() {
+		b, err := os.ReadFile(n.all[i].log)
 		n.t.Logf("log of node %d (%v):\n%s", i, err, b[max(0, len(b)-8000):])
 	}
 }
 
-// through dials the node that pick names, or the other one when that is not running.
-func (n *nodes) through(pick func() int) *http.Client {
+// through dials the node that pick names, or another one when that is not running, on connections that line may spoil.
+func (n *nodes) through(pick func() int, l *line) *http.Client {
 	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
-		i := pick()
-		for _, one := range []*node{n.all[i], n.all[1-i]} {
-			if addr := one.addr.Load(); addr != nil {
-				return (&net.Dialer{}).DialContext(ctx, network, *addr)
+		first := pick()
+		for i := range n.all {
+			if addr := n.all[(first+i)%len(n.all)].addr.Load(); addr != nil {
+				conn, err := (&net.Dialer{Control: l.narrow}).DialContext(ctx, network, *addr)
+				if err != nil {
+					return nil, err
+				}
+				return l.use(conn), nil
 			}
 		}
 		return nil, errors.New("no node is running")
