@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"parley/internal/testenv/bubble"
 	"parley/recording"
 	"parley/recording/recordingtest"
 )
@@ -71,7 +72,7 @@ func TestOfSeveralNodesOneAdopts(t *testing.T) {
 			})
 			defer n.run(t)()
 		}
-		time.Sleep(30 * time.Second)
+		bubble.Pass(30 * time.Second)
 		row, err := n2.store.Get(t.Context(), rec.ID())
 		if err != nil || !row.Stored || row.Epoch != 2 {
 			t.Errorf("the row is stored: %v, of epoch %d, %v; want it stored after one adoption", row.Stored, row.Epoch, err)
@@ -131,7 +132,7 @@ func TestANodeThatDiesWhileItUploadsLosesNothing(t *testing.T) {
 				return recordingtest.None
 			}
 			end := s.run(t)
-			time.Sleep(time.Second)
+			bubble.Pass(time.Second)
 			n2 := s.elsewhere(t, "n2")
 			end()
 			switch objects {

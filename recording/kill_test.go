@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"parley/internal/testenv/bubble"
 	"parley/recording"
 	"parley/recording/recordingtest"
 )
@@ -90,7 +91,7 @@ func (s *studio) untilKilled(t *testing.T, k *kill, done func() bool) {
 		if k.dead() || done() {
 			break
 		}
-		time.Sleep(500 * time.Millisecond)
+		bubble.Pass(500 * time.Millisecond)
 	}
 	cancel()
 	<-ended

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"parley/internal/testenv/bubble"
 	"parley/recording"
 	"parley/recording/recordingtest"
 	"parley/signal/media"
@@ -60,7 +61,7 @@ func (s *studio) until(t *testing.T, done func() bool) {
 		if done() {
 			return
 		}
-		time.Sleep(500 * time.Millisecond)
+		bubble.Pass(500 * time.Millisecond)
 	}
 	t.Fatal("it never happened")
 }
@@ -136,7 +137,7 @@ func TestWhatWasSealedIsAdoptedAsItWasSigned(t *testing.T) {
 		rec := s.start(t)
 		live(t, rec, 10*time.Second)
 		head := stop(t, rec)
-		time.Sleep(time.Second)
+		bubble.Pass(time.Second)
 		n2 := s.elsewhere(t, "n2")
 		end()
 		i, r := n2.adopted(t, rec.ID())
@@ -169,7 +170,7 @@ func TestAQuickRestartKeepsTheNodesOwn(t *testing.T) {
 		n2 := &studio{dir: t.TempDir(), store: back.store, bucket: back.bucket, vault: s.vault}
 		n2.again(adopting("n2"))
 		defer n2.run(t)()
-		time.Sleep(8 * time.Second) // less than AdoptAfter
+		bubble.Pass(8 * time.Second) // less than AdoptAfter
 		back.again(nil)
 		if i := back.recovered(t, rec.ID(), killed); i.Participants[0].Gaps[0].Reason != media.Crash {
 			t.Errorf("gaps %+v", i.Participants[0].Gaps)
@@ -221,7 +222,7 @@ func TestAnAdoptedRecordingStopsWriting(t *testing.T) {
 		wantFenced(t, sink.Err())
 		_, err := rec.Stop(t.Context(), "hangup")
 		wantFenced(t, err)
-		time.Sleep(time.Minute)
+		bubble.Pass(time.Minute)
 		if row, err := s.store.Get(t.Context(), rec.ID()); err != nil || row.Node != "n2" || row.State != recording.StateRecording {
 			t.Errorf("the row is %+v, %v", row, err)
 		}
@@ -278,7 +279,7 @@ func TestPartsComeAtMomentsOfTheirOwn(t *testing.T) {
 		for range 12 {
 			s.start(t)
 		}
-		time.Sleep(3500 * time.Millisecond)
+		bubble.Pass(3500 * time.Millisecond)
 		synctest.Wait()
 		if len(moments) < 12 {
 			t.Fatalf("%d parts", len(moments))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"parley/internal/testenv/bubble"
 	"parley/recording"
 	"parley/recording/recordingtest"
 )
@@ -70,7 +71,7 @@ func TestWithTheStoreAwayForAnHourNothingIsLost(t *testing.T) {
 		p.away.Store(true)
 		for range 60 {
 			live(t, rec, 500*time.Millisecond)
-			time.Sleep(time.Minute)
+			bubble.Pass(time.Minute)
 		}
 		if sinkOf(t, rec, alice).Err() != nil {
 			t.Fatal("the sink failed")
@@ -224,7 +225,7 @@ func TestPartsGoBeforeLargeUploads(t *testing.T) {
 		}
 		end := s.run(t)
 		rec := s.start(t)
-		time.Sleep(time.Second)
+		bubble.Pass(time.Second)
 		synctest.Wait()
 		before := parts.Load()
 		live(t, rec, 30*time.Second)

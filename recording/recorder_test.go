@@ -15,6 +15,7 @@ import (
 
 	"parley/internal/identity"
 	"parley/internal/policy"
+	"parley/internal/testenv/bubble"
 	"parley/recording"
 	"parley/recording/recordingtest"
 	"parley/signal/media"
@@ -271,7 +272,7 @@ func TestKeyFramesAreAskedForAtTheStartOnGapsAndNowAndThen(t *testing.T) {
 		sink.Event(media.TrackStarted{At: time.Now(), Track: recordingtest.Camera(2, recordingtest.VP8)})
 		wait := func(d time.Duration, want int) {
 			t.Helper()
-			time.Sleep(d)
+			bubble.Pass(d)
 			synctest.Wait()
 			a.mu.Lock()
 			defer a.mu.Unlock()
@@ -282,7 +283,7 @@ func TestKeyFramesAreAskedForAtTheStartOnGapsAndNowAndThen(t *testing.T) {
 		wait(200*time.Millisecond, 1)
 		for range 3 { // within a second: once
 			sink.Event(media.Gap{At: time.Now(), Track: 2, From: 5, To: 6, Reason: media.Loss})
-			time.Sleep(100 * time.Millisecond)
+			bubble.Pass(100 * time.Millisecond)
 		}
 		wait(time.Second, 2)
 		wait(31*time.Second, 3)

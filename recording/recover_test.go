@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"parley/internal/policy"
+	"parley/internal/testenv/bubble"
 	"parley/recording"
 	"parley/recording/recordingtest"
 	"parley/signal/media"
@@ -32,7 +33,7 @@ func live(t *testing.T, rec *recording.Recording, d time.Duration) {
 		Frames: recordingtest.Picture(from, from+d, 2000, 50)}.Items()...)
 	slices.SortStableFunc(items, func(x, y recordingtest.Item) int { return int(x.At - y.At) })
 	for _, i := range items {
-		time.Sleep(i.At - time.Since(rec.Started()))
+		<-time.After(i.At - time.Since(rec.Started()))
 		one := []recordingtest.Item{i}
 		recordingtest.Play(a, rec.Started(), one)
 		recordingtest.Play(b, rec.Started(), one)
@@ -443,7 +444,7 @@ func TestAFullDiskEndsTheRecordingInOrder(t *testing.T) {
 				Frames: recordingtest.Picture(at, at+200*time.Millisecond, 60_000, 50)}.Items()
 			recordingtest.Play(a, rec.Started(), items)
 			recordingtest.Play(b, rec.Started(), items)
-			time.Sleep(200 * time.Millisecond)
+			bubble.Pass(200 * time.Millisecond)
 		}
 		if !errors.Is(a.Err(), syscall.ENOSPC) {
 			t.Errorf("failed with %v", a.Err())
@@ -489,7 +490,7 @@ func TestAnOverloadedDiskIsAGapThenAFailure(t *testing.T) {
 				Frames: recordingtest.Picture(at, at+d, 30_000, 50)}.Items())
 		}
 		burst(0, 400*time.Millisecond) // 300 KB at once, while the writer waits
-		time.Sleep(time.Second)
+		bubble.Pass(time.Second)
 		if sink.Err() != nil {
 			t.Fatal(sink.Err())
 		}

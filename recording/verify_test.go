@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"parley/internal/chain"
+	"parley/internal/testenv/bubble"
 	"parley/recording"
 	"parley/recording/recordingtest"
 	"parley/signal/media"
@@ -51,7 +52,7 @@ func small(t *testing.T) (*studio, bundle, wire.ReceiptHead) {
 		items := recordingtest.Stream{Track: recordingtest.Microphone(1), Frames: recordingtest.Talk(now, now+200*time.Millisecond)}.Items()
 		recordingtest.Play(sinkOf(t, rec, alice), rec.Started(), items)
 		recordingtest.Play(sinkOf(t, rec, bob), rec.Started(), items)
-		time.Sleep(time.Second)
+		bubble.Pass(time.Second)
 	}
 	sinkOf(t, rec, alice).Event(media.Gap{At: time.Now(), Track: 1, From: 7, To: 9, Reason: media.Loss})
 	if err := rec.Note(t.Context(), recording.Event{Kind: recording.EventResume, User: bob}); err != nil {
@@ -72,7 +73,7 @@ func tiny(t *testing.T) (*studio, bundle, wire.ReceiptHead) {
 	}
 	recordingtest.Play(sinkOf(t, rec, alice), rec.Started(), recordingtest.Stream{
 		Track: recordingtest.Microphone(1), Frames: recordingtest.Talk(0, 100*time.Millisecond)}.Items())
-	time.Sleep(time.Second)
+	bubble.Pass(time.Second)
 	head := stop(t, rec)
 	return s, bundleOf(t, s, rec.ID()), head
 }

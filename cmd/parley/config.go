@@ -31,10 +31,11 @@ type Config struct {
 	Region        string   `placeholder:"NAME" group:"Outward" help:"Where data must stay: a store in another region is refused at the start, and so is every recipient that --recipient does not name (L4)."`
 	Recipient     []string `placeholder:"HOST" group:"Outward" help:"Hosts inside the region, or allowed outside of it, that may be sent personal data."`
 
+	Rules string `placeholder:"FILE" type:"path" group:"Moderation" help:"What messages may hold, in YAML (chat/moderation/RULES.md): words, patterns, contacts, and a service that may veto. Read again when it changes; without it contacts are asked about, and masked to headhunters."`
+
 	TLSCert     string   `placeholder:"FILE" type:"path" group:"TLS" help:"Certificate chain (PEM); read again when the file changes. Goes with --tls-key."`
 	TLSKey      string   `placeholder:"FILE" type:"path" group:"TLS" help:"Private key of --tls-cert (PEM)."`
 	ACMEDomain  []string `placeholder:"NAME" group:"TLS" help:"Get certificates for these names by ACME (Let's Encrypt), which must reach this server on port 443. Using it accepts the authority's terms."`
-	ACMEEmail   string   `placeholder:"MAIL" group:"TLS" help:"Whom the authority tells of trouble with certificates."`
 	BehindProxy bool     `group:"TLS" help:"A proxy ends TLS before this server: plain HTTP is served on any address. Without such a proxy tokens and messages cross the network in clear."`
 
 	AdminAnywhere bool     `group:"Access" help:"Let --admin be an address beyond loopback: whoever reaches it reads profiles and metrics."`

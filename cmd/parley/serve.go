@@ -69,7 +69,7 @@ func (c *Config) server(io streams) (server.Config, error) {
 	cfg := server.Config{
 		HTTP: c.HTTP, Admin: c.Admin, UDP: everywhere(udp), UDPWorkers: c.UDPWorkers, Public: addresses(c.PublicIP),
 		Data:        c.Data,
-		TLS:         server.TLS{CertFile: c.TLSCert, KeyFile: c.TLSKey, Domains: c.ACMEDomain, Email: c.ACMEEmail},
+		TLS:         server.TLS{CertFile: c.TLSCert, KeyFile: c.TLSKey, Domains: c.ACMEDomain},
 		Engines:     engines,
 		Cluster:     server.Cluster{Address: c.Cluster, TLS: c.ClusterTLS},
 		Outward:     server.Outward{Region: c.Region, Recipients: c.Recipient, Webhook: string(c.Webhook), Secrets: plain(c.WebhookSecret)},

@@ -13,6 +13,7 @@ import (
 
 	"parley/internal/cluster"
 	"parley/internal/cluster/clustertest"
+	"parley/internal/testenv/bubble"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -91,26 +92,21 @@ func (m *member) deaths() []cluster.NodeID {
 	return slices.Clone(m.died)
 }
 
-func pass(d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
-}
-
 var two = []cluster.NodeID{"a", "b"}
 
 func TestADeadNodesRoomsAreFreeAfterItsTimeAndTheOthersAreTold(t *testing.T) {
 	inBubble(t, two, func(t *testing.T, all []*member) {
 		a, b := all[0], all[1]
 		a.take("r", 1)
-		pass(time.Minute)
+		bubble.Pass(time.Minute)
 		b.elsewhere("r", "a")
 		a.cable.Cut(true)
-		pass(4 * time.Second)
+		bubble.Pass(4 * time.Second)
 		b.elsewhere("r", "a")
 		if got := b.deaths(); len(got) != 0 {
 			t.Errorf("told of %v too early", got)
 		}
-		pass(2 * time.Second)
+		bubble.Pass(2 * time.Second)
 		if got := b.deaths(); !slices.Equal(got, []cluster.NodeID{"a"}) {
 			t.Errorf("told of %v", got)
 		}
@@ -122,7 +118,7 @@ func TestADeadNodesRoomsAreFreeAfterItsTimeAndTheOthersAreTold(t *testing.T) {
 			t.Errorf("a can't know yet, and lost %v", got)
 		}
 		a.cable.Cut(false)
-		pass(1100 * time.Millisecond)
+		bubble.Pass(1100 * time.Millisecond)
 		if got := a.losses(); !slices.Equal(got, []string{"r"}) {
 			t.Errorf("a lost %v", got)
 		}
@@ -138,15 +134,15 @@ func TestAStoreThatIsAwayTakesNothingFromAnybody(t *testing.T) {
 		for _, m := range all {
 			m.cable.Cut(true)
 		}
-		pass(time.Hour)
+		bubble.Pass(time.Hour)
 		b.cable.Cut(false) // one is back sooner than the other
-		pass(2 * time.Second)
+		bubble.Pass(2 * time.Second)
 		b.elsewhere("r", "a")
 		if got := b.deaths(); len(got) != 0 {
 			t.Errorf("told of %v", got)
 		}
 		a.cable.Cut(false)
-		pass(time.Minute)
+		bubble.Pass(time.Minute)
 		for _, m := range all {
 			if len(m.losses()) > 0 {
 				t.Errorf("%s lost %v", m.Node(), m.losses())
@@ -164,9 +160,9 @@ func TestWhoDoesNotComeBackWithTheStoreIsDead(t *testing.T) {
 		for _, m := range all {
 			m.cable.Cut(true)
 		}
-		pass(10 * time.Second)
+		bubble.Pass(10 * time.Second)
 		b.cable.Cut(false)
-		pass(7 * time.Second)
+		bubble.Pass(7 * time.Second)
 		if got := b.deaths(); !slices.Equal(got, []cluster.NodeID{"a"}) {
 			t.Errorf("told of %v", got)
 		}
@@ -179,15 +175,15 @@ func TestAProcessThatStartsAsTheStoreIsBackTakesNothingFromTheLiving(t *testing.
 		a := all[0]
 		a.take("r", 1)
 		a.cable.Cut(true)
-		pass(time.Minute)
+		bubble.Pass(time.Minute)
 		b := start(t, a.cable.Store, clustertest.Credentials(t, clustertest.Authority(t)), "b")
 		defer b.stop()
 		b.elsewhere("r", "a")
 		a.cable.Cut(false)
-		pass(time.Minute)
+		bubble.Pass(time.Minute)
 		b.elsewhere("r", "a")
 		a.cable.Cut(true)
-		pass(7 * time.Second)
+		bubble.Pass(7 * time.Second)
 		b.take("r", 2)
 	})
 }
@@ -200,13 +196,13 @@ func TestWhatIsReleasedOrTakenAnewIsNotLost(t *testing.T) {
 		if err := a.Release(t.Context(), first); err != nil {
 			t.Fatal(err)
 		}
-		pass(3 * time.Second)
+		bubble.Pass(3 * time.Second)
 		b.elsewhere("r", "a")
 		if err := a.Release(t.Context(), cluster.Lease{Room: "r", Epoch: 2, Node: "a"}); err != nil {
 			t.Fatal(err)
 		}
 		b.take("r", 3)
-		pass(3 * time.Second)
+		bubble.Pass(3 * time.Second)
 		if got := a.losses(); len(got) != 0 {
 			t.Errorf("lost %v", got)
 		}
@@ -222,7 +218,7 @@ func TestAReleaseThatFailedIsMadeUpForByABeat(t *testing.T) {
 			t.Fatalf("release: %v", err)
 		}
 		a.cable.Cut(false)
-		pass(2 * time.Second)
+		bubble.Pass(2 * time.Second)
 		b.take("r", 2)
 	})
 }
@@ -234,7 +230,7 @@ func TestANewProcessOfANodeTakesItsRoomsAndStopsTheOldOne(t *testing.T) {
 		again := start(t, a.cable.Store, clustertest.Credentials(t, clustertest.Authority(t)), "a")
 		defer again.stop()
 		again.take("r", 2)
-		pass(2 * time.Second)
+		bubble.Pass(2 * time.Second)
 		if got := a.losses(); !slices.Equal(got, []string{"r"}) {
 			t.Errorf("the old process lost %v", got)
 		}
@@ -256,7 +252,7 @@ func TestANodeThatLeavesIsGoneAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.take("r", 2)
-		pass(1100 * time.Millisecond)
+		bubble.Pass(1100 * time.Millisecond)
 		if got := b.deaths(); !slices.Equal(got, []cluster.NodeID{"a"}) {
 			t.Errorf("told of %v", got)
 		}
@@ -275,7 +271,7 @@ func TestADrainingNodeSendsNewRoomsToOneAndTheSameOther(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		pass(2 * time.Second)
+		bubble.Pass(2 * time.Second)
 		a.take("kept", 2) // what it has it keeps
 		all[3].take("theirs", 1)
 		a.elsewhere("theirs", "d")

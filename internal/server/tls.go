@@ -19,7 +19,6 @@ type TLS struct {
 	CertFile, KeyFile string
 	// Domains gets certificates for these names by ACME, kept below the data folder.
 	Domains []string
-	Email   string
 }
 
 func (t TLS) on() bool { return t.CertFile != "" || len(t.Domains) > 0 }
@@ -27,7 +26,7 @@ func (t TLS) on() bool { return t.CertFile != "" || len(t.Domains) > 0 }
 func (t TLS) config(data string, log *slog.Logger) (*tls.Config, error) {
 	if len(t.Domains) > 0 {
 		m := autocert.Manager{
-			Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(t.Domains...), Email: t.Email,
+			Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(t.Domains...),
 			Cache: autocert.DirCache(filepath.Join(data, "acme")),
 		}
 		c := m.TLSConfig()

@@ -8,6 +8,7 @@ import (
 
 	"parley/internal/policy"
 	"parley/internal/privacy"
+	"parley/internal/testenv/bubble"
 	"parley/signal/interview"
 	"parley/signal/media"
 	"parley/signal/wire"
@@ -179,7 +180,7 @@ func TestWithdrawalOfOthersConcernsNobodyHere(t *testing.T) {
 		} {
 			w.must(w.ledger.Withdraw(t.Context(), m))
 		}
-		pass(3 * time.Second)
+		bubble.Pass(3 * time.Second)
 		if v := w.view(candidate, id); v.State != "live" {
 			t.Errorf("state %q, reason %q", v.State, v.Reason)
 		}
@@ -218,7 +219,7 @@ func withdrawFromBusyOwner(t *testing.T, unwritten error) {
 			t.Error("media goes on while the owner waits for the conversation")
 		}
 		close(w.chat.stuck)
-		pass(3 * time.Second)
+		bubble.Pass(3 * time.Second)
 		w.ended(id, interview.Withdrawn)
 	})
 }

@@ -265,7 +265,7 @@ func (p *reel) Consent(_ context.Context, user identity.UserID, g privacy.Grant)
 }
 
 func (p *reel) Stop(_ context.Context, reason string) error {
-	time.Sleep(time.Duration(p.recorder.slow.Load()))
+	<-time.After(time.Duration(p.recorder.slow.Load()))
 	if p.recorder.stuck.Load() {
 		return errors.New("no way to seal it now")
 	}

@@ -10,6 +10,7 @@ import (
 
 	"parley/internal/identity"
 	"parley/internal/policy"
+	"parley/internal/testenv/bubble"
 	"parley/signal/interview"
 	"parley/signal/media"
 	"parley/signal/wire"
@@ -35,13 +36,13 @@ func TestAnInterviewFromOpenToReceipt(t *testing.T) {
 		if v := w.view(candidate, id); v.State != "open" || !v.Recording || v.RecordedSince == nil || !side(t, v, "zoe").Present {
 			t.Errorf("with one in it is %+v", v)
 		}
-		pass(10 * time.Second)
+		bubble.Pass(10 * time.Second)
 		w.enter(candidate, id)
 		v := w.view(candidate, id)
 		if v.State != "live" || v.Live == nil || v.Live.Sub(*v.RecordedSince) != 10*time.Second {
 			t.Errorf("with both in it is %+v", v)
 		}
-		pass(time.Minute)
+		bubble.Pass(time.Minute)
 		w.must(w.End(t.Context(), candidate, id))
 		w.must(w.End(t.Context(), recruiter, id)) // both hang up at once
 		synctest.Wait()
@@ -77,7 +78,7 @@ func TestJoiningAgainReplacesTheFormerSeat(t *testing.T) {
 		refused(t, "mute by the former", w.Mute(t.Context(), candidate, first.ID, wire.InterviewMute{Interview: string(id)}), policy.ErrConflict)
 		w.must(w.Leave(t.Context(), candidate, id, first.ID))
 		w.Gone(candidate, id, first.ID) // the dead socket of a reload is noticed late
-		pass(40 * time.Second)
+		bubble.Pass(40 * time.Second)
 		if got := side(t, w.view(recruiter, id), "ann"); !got.Present || got.Away {
 			t.Errorf("what the former said moved the new seat: %+v", got)
 		}
@@ -123,7 +124,7 @@ func TestALostConnectionIsHeldAndTakenBack(t *testing.T) {
 		if got := side(t, w.view(recruiter, id), "ann"); !got.Present || !got.Away {
 			t.Errorf("seen as %+v", got)
 		}
-		pass(29 * time.Second)
+		bubble.Pass(29 * time.Second)
 		other := newBrowser("another device")
 		_, err := w.Resume(t.Context(), candidate, id, other.Seat)
 		refused(t, "resume by another device", err, policy.ErrConflict)
@@ -134,7 +135,7 @@ func TestALostConnectionIsHeldAndTakenBack(t *testing.T) {
 		if _, err := w.Resume(t.Context(), candidate, id, back.Seat); err != nil {
 			t.Fatal(err)
 		}
-		pass(time.Minute)
+		bubble.Pass(time.Minute)
 		if got := side(t, w.view(recruiter, id), "ann"); !got.Present || got.Away || p.out() {
 			t.Errorf("after coming back: %+v, peer out %v", got, p.out())
 		}
@@ -155,7 +156,7 @@ func TestALostConnectionIsGivenUpAfterAWhile(t *testing.T) {
 		id, _, ann := w.live()
 		p := w.peer("ann")
 		w.Gone(candidate, id, ann.ID)
-		pass(31 * time.Second)
+		bubble.Pass(31 * time.Second)
 		if got := side(t, w.view(recruiter, id), "ann"); got.Present || !p.out() {
 			t.Errorf("after 31 s: %+v, peer out %v", got, p.out())
 		}
@@ -164,7 +165,7 @@ func TestALostConnectionIsGivenUpAfterAWhile(t *testing.T) {
 		}
 		_, err := w.Resume(t.Context(), candidate, id, newBrowser(ann.Device).Seat)
 		refused(t, "resume after 31 s", err, policy.ErrConflict)
-		pass(5 * time.Minute) // one is still in
+		bubble.Pass(5 * time.Minute) // one is still in
 		w.rejoin(candidate, id)
 		if v := w.view(recruiter, id); v.State != "live" || len(w.recorder.all()) != 1 {
 			t.Errorf("state %q, %d parts", v.State, len(w.recorder.all()))
@@ -177,19 +178,19 @@ func TestALiveInterviewThatNobodyIsInEnds(t *testing.T) {
 		id, zoe, ann := w.live()
 		w.must(w.Leave(t.Context(), recruiter, id, zoe.ID))
 		w.Gone(candidate, id, ann.ID)
-		pass(59 * time.Second)
+		bubble.Pass(59 * time.Second)
 		if v := w.view(recruiter, id); v.State != "live" {
 			t.Fatalf("state %q after 59 s", v.State)
 		}
 		w.rejoin(candidate, id)
 		w.Gone(candidate, id, ann.ID)
-		pass(2 * time.Minute) // ann is back
+		bubble.Pass(2 * time.Minute) // ann is back
 		if v := w.view(recruiter, id); v.State != "live" {
 			t.Fatalf("state %q with one in", v.State)
 		}
 		again := w.rejoin(candidate, id)
 		w.must(w.Leave(t.Context(), candidate, id, again.ID))
-		pass(61 * time.Second)
+		bubble.Pass(61 * time.Second)
 		w.ended(id, interview.Abandoned)
 	})
 }
@@ -199,7 +200,7 @@ func TestAnOpenInterviewOutlivesAnEarlyVisit(t *testing.T) {
 		id := w.open()
 		ann := w.enter(candidate, id)
 		w.must(w.Leave(t.Context(), candidate, id, ann.ID))
-		pass(61 * time.Second)
+		bubble.Pass(61 * time.Second)
 		if v := w.view(recruiter, id); v.State != "open" || v.Recording {
 			t.Fatalf("state %q, recording %v", v.State, v.Recording)
 		}
@@ -224,13 +225,13 @@ func TestAReceiptFollowsWhenAPartIsSealedOnlyLater(t *testing.T) {
 		w.enter(candidate, id)
 		w.enter(recruiter, id)
 		w.must(w.End(t.Context(), recruiter, id))
-		pass(time.Minute)
+		bubble.Pass(time.Minute)
 		if n := len(w.hub.got()); n != 0 {
 			t.Fatalf("%d receipts of a part that is not sealed", n)
 		}
 		w.recorder.stuck.Store(false)
 		w.must(w.recorder.last(t).Stop(t.Context(), "recovered"))
-		pass(time.Minute)
+		bubble.Pass(time.Minute)
 		if r := w.hub.got(); len(r) != 1 || len(r[0].Heads) != 1 {
 			t.Errorf("receipts %+v, want one", r)
 		}
@@ -243,15 +244,15 @@ func TestTheReceiptWaitsForTheLastSeal(t *testing.T) {
 		id := w.open()
 		ann := w.enter(candidate, id)
 		w.must(w.Leave(t.Context(), candidate, id, ann.ID))
-		pass(61 * time.Second) // the first part is being sealed
+		bubble.Pass(61 * time.Second) // the first part is being sealed
 		w.enter(recruiter, id)
 		w.recorder.slow.Store(int64(time.Second))
 		w.must(w.End(t.Context(), recruiter, id)) // the second is sealed before it
-		pass(5 * time.Second)
+		bubble.Pass(5 * time.Second)
 		if n := len(w.hub.got()); n != 0 {
 			t.Fatalf("%d receipts while a part is open", n)
 		}
-		pass(2 * time.Minute)
+		bubble.Pass(2 * time.Minute)
 		if r := w.hub.got(); len(r) != 1 || len(r[0].Heads) != 2 {
 			t.Errorf("receipts %+v", r)
 		}
@@ -342,7 +343,7 @@ func TestARevokedParticipantWhoseSeatIsGoneAlreadyEndsItToo(t *testing.T) {
 func TestARevocationToldLateLeavesALaterTokenAlone(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		revoked := time.Now()
-		pass(2 * time.Second)
+		bubble.Pass(2 * time.Second)
 		fresh := recruiter
 		fresh.Issued = time.Now()
 		id := w.open()
@@ -355,7 +356,7 @@ func TestARevocationToldLateLeavesALaterTokenAlone(t *testing.T) {
 		if v := w.view(candidate, id); v.State != "live" || len(zoe.losses()) != 0 {
 			t.Fatalf("state %q, lost as %v", v.State, zoe.losses())
 		}
-		pass(time.Second)
+		bubble.Pass(time.Second)
 		newer := fresh
 		newer.Issued = time.Now()
 		w.Renew(newer)
@@ -388,7 +389,7 @@ func TestARevokedTokenDoesNotGetBackIn(t *testing.T) {
 		}
 		_, err := w.Join(t.Context(), old, id, newBrowser("d").Seat)
 		refused(t, "join with a token from before", err, policy.ErrRevoked)
-		pass(time.Second)
+		bubble.Pass(time.Second)
 		fresh := recruiter
 		fresh.Issued = time.Now()
 		w.rejoin(fresh, id)
@@ -404,14 +405,14 @@ func TestASeatLastsAsLongAsTheToken(t *testing.T) {
 		long := candidate
 		long.Expires = time.Now().Add(9 * time.Minute)
 		ann := w.enter(long, id)
-		pass(8 * time.Minute)
+		bubble.Pass(8 * time.Minute)
 		long.Expires = time.Now().Add(time.Hour)
 		w.Renew(long)
-		pass(time.Minute + 59*time.Second)
+		bubble.Pass(time.Minute + 59*time.Second)
 		if !side(t, w.view(candidate, id), "zoe").Present {
 			t.Fatal("out before the attestation ran out")
 		}
-		pass(2 * time.Second)
+		bubble.Pass(2 * time.Second)
 		if got := zoe.losses(); !slices.Equal(got, []string{interview.LostExpired}) {
 			t.Errorf("lost as %v", got)
 		}

@@ -13,6 +13,7 @@ import (
 	"parley/chat"
 	"parley/internal/identity"
 	"parley/internal/policy"
+	"parley/internal/testenv/bubble"
 	"parley/signal/interview"
 	"parley/signal/wire"
 )
@@ -151,7 +152,7 @@ func TestCardsStandOnceWhateverFails(t *testing.T) {
 			t.Errorf("open without a card: %v", err)
 		}
 		w.chat.breakDown(nil)
-		pass(31 * time.Second) // the sweep posts it
+		bubble.Pass(31 * time.Second) // the sweep posts it
 		if n := len(w.chat.cards()); n != 1 {
 			t.Fatalf("%d cards after the sweep", n)
 		}
@@ -159,13 +160,13 @@ func TestCardsStandOnceWhateverFails(t *testing.T) {
 		w.enter(recruiter, id)
 		w.chat.breakDown(away)
 		w.enter(candidate, id)
-		pass(5 * time.Second)
+		bubble.Pass(5 * time.Second)
 		w.chat.breakDown(nil)
-		pass(5 * time.Second)
+		bubble.Pass(5 * time.Second)
 		w.must(w.End(t.Context(), candidate, id))
 		w.stop()
 		w.run() // as after a crash: everything is looked at again
-		pass(time.Minute)
+		bubble.Pass(time.Minute)
 		var states []string
 		for _, card := range w.chat.cards() {
 			states = append(states, card.State)
@@ -187,12 +188,12 @@ func TestAnInterviewThatIsNotHeldExpires(t *testing.T) {
 		id := w.open()
 		waiting, err := w.Open(t.Context(), recruiter, interview.Spec{Conversation: "c2"})
 		w.must(err)
-		pass(23*time.Hour + 59*time.Minute)
+		bubble.Pass(23*time.Hour + 59*time.Minute)
 		if v := w.view(recruiter, id); v.State != "open" {
 			t.Fatalf("state %q before 24 h", v.State)
 		}
 		w.enter(candidate, interview.ID(waiting.ID))
-		pass(2 * time.Minute)
+		bubble.Pass(2 * time.Minute)
 		if v := w.view(recruiter, id); v.State != "ended" || v.Reason != "expired" {
 			t.Errorf("state %q, reason %q after 24 h", v.State, v.Reason)
 		}

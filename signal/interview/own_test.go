@@ -13,6 +13,7 @@ import (
 	"parley/internal/cluster/clustertest"
 	"parley/internal/policy"
 	"parley/internal/privacy"
+	"parley/internal/testenv/bubble"
 	"parley/signal/interview"
 	"parley/signal/wire"
 )
@@ -90,7 +91,7 @@ func TestAnInterviewIsServedByItsOwnerOnly(t *testing.T) {
 		if p.b.Holds(id) || !p.a.Holds(id) {
 			t.Errorf("a holds it: %v, b holds it: %v", p.a.Holds(id), p.b.Holds(id))
 		}
-		pass(2 * time.Minute) // sweeps of b leave it alone
+		bubble.Pass(2 * time.Minute) // sweeps of b leave it alone
 		if v := p.a.view(candidate, id); v.State != "live" || !v.Recording {
 			t.Errorf("state %q, recording %v", v.State, v.Recording)
 		}
@@ -121,7 +122,7 @@ func TestADeadNodesInterviewWaitsOnAnotherWithinTenSeconds(t *testing.T) {
 		p.a.cable.Cut(true) // as if killed
 		died := time.Now()
 		for !p.b.Holds(id) {
-			pass(100 * time.Millisecond)
+			bubble.Pass(100 * time.Millisecond)
 			if time.Since(died) > 10*time.Second {
 				t.Fatal("nobody took the interview")
 			}
@@ -132,7 +133,7 @@ func TestADeadNodesInterviewWaitsOnAnotherWithinTenSeconds(t *testing.T) {
 		if after.Epoch != before.Epoch+1 || after.State != interview.Live {
 			t.Errorf("epoch %d after %d, state %q", after.Epoch, before.Epoch, after.State)
 		}
-		pass(50 * time.Second)
+		bubble.Pass(50 * time.Second)
 		p.b.rejoin(candidate, id)
 		p.b.rejoin(recruiter, id)
 		if v := p.b.view(candidate, id); v.State != "live" || !v.Recording {
@@ -145,17 +146,17 @@ func TestAnOwnerThatWasGivenUpLearnsItWithinABeat(t *testing.T) {
 	inPair(t, func(t *testing.T, p pair) {
 		id, zoe, _ := p.a.live()
 		p.a.cable.Cut(true)
-		pass(4 * time.Second)
+		bubble.Pass(4 * time.Second)
 		if p.a.peer("zoe").out() || len(zoe.losses()) > 0 {
 			t.Error("the outage of the database ended the interview")
 		}
-		pass(6 * time.Second)
+		bubble.Pass(6 * time.Second)
 		if !p.b.Holds(id) || p.a.peer("zoe").out() {
 			t.Errorf("b holds it: %v, the media on a ended: %v", p.b.Holds(id), p.a.peer("zoe").out())
 		}
 		refused(t, "hang up at the former owner", p.a.End(t.Context(), candidate, id), policy.ErrUnavailable)
 		p.a.cable.Cut(false)
-		pass(2 * time.Second)
+		bubble.Pass(2 * time.Second)
 		if !p.a.peer("zoe").out() || !p.a.peer("ann").out() {
 			t.Error("media goes on at the former owner")
 		}
@@ -176,9 +177,9 @@ func TestMediaIsCutWhenTheLeaseIsLost(t *testing.T) {
 	inPair(t, func(t *testing.T, p pair) {
 		id, zoe, _ := p.a.live()
 		p.a.cable.Cut(true)
-		pass(10 * time.Second)
+		bubble.Pass(10 * time.Second)
 		p.a.cable.Cut(false)
-		pass(time.Second + 10*time.Millisecond)
+		bubble.Pass(time.Second + 10*time.Millisecond)
 		if !p.a.peer("zoe").out() || p.a.Holds(id) {
 			t.Errorf("media ended: %v, still held: %v", p.a.peer("zoe").out(), p.a.Holds(id))
 		}
@@ -198,15 +199,15 @@ func TestAnOutageOfTheDatabaseForAllEndsNothing(t *testing.T) {
 			m.cable.Cut(true)
 		}
 		p.a.store.Fail(errors.New("away"))
-		pass(2 * time.Minute)
+		bubble.Pass(2 * time.Minute)
 		if p.a.peer("zoe").out() || len(zoe.losses()) > 0 {
 			t.Error("media ended")
 		}
 		p.a.store.Fail(nil)
 		p.a.cable.Cut(false) // the owner is back first
-		pass(time.Second)
+		bubble.Pass(time.Second)
 		p.b.cable.Cut(false)
-		pass(time.Minute)
+		bubble.Pass(time.Minute)
 		if !p.a.Holds(id) || p.a.peer("zoe").out() {
 			t.Error("the owner lost the interview")
 		}
@@ -227,7 +228,7 @@ func TestAWithdrawalThatAnotherNodeRecordedStopsTheMediaWithinThreeSeconds(t *te
 					m.Context = string(id)
 				}
 				p.b.must(p.b.ledger.Withdraw(t.Context(), m))
-				pass(2 * time.Second)
+				bubble.Pass(2 * time.Second)
 				if m.Context == "another" {
 					if p.a.peer("zoe").out() {
 						t.Error("the media was cut")
@@ -248,7 +249,7 @@ func TestADrainingNodeKeepsItsRoomsAndTakesNoNewOnes(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go func() { defer close(drained); p.a.Drain(ctx) }()
-		pass(time.Minute)
+		bubble.Pass(time.Minute)
 		if p.a.peer("zoe").out() {
 			t.Error("media ended while there was time")
 		}
@@ -310,7 +311,7 @@ func TestAStoppingNodeLeavesItsInterviewsToTheOthersAtOnce(t *testing.T) {
 		if got := zoe.losses(); !slices.Equal(got, []string{interview.LostFailed}) {
 			t.Errorf("told %q", got)
 		}
-		pass(2 * time.Second)
+		bubble.Pass(2 * time.Second)
 		if !p.b.Holds(id) {
 			t.Error("nobody has the interview")
 		}
@@ -337,7 +338,7 @@ func TestASeatIsOverOnceWhateverEndedIt(t *testing.T) {
 				_, err := w.Join(t.Context(), candidate, id, c.Seat)
 				w.must(err)
 				end(w, id, c)
-				pass(time.Minute)
+				bubble.Pass(time.Minute)
 				w.stop()
 				if over != 1 {
 					t.Errorf("over %d times", over)

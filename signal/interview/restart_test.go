@@ -11,6 +11,7 @@ import (
 	"parley/internal/identity"
 	"parley/internal/policy"
 	"parley/internal/privacy"
+	"parley/internal/testenv/bubble"
 	"parley/signal/interview"
 	"parley/signal/wire"
 )
@@ -23,15 +24,15 @@ func TestALiveInterviewOutlivesARestart(t *testing.T) {
 		if got := w.recorder.last(t).end(); got != "shutdown" {
 			t.Errorf("the part ended as %q", got)
 		}
-		pass(time.Hour)
+		bubble.Pass(time.Hour)
 		w.run()
 		v := w.view(candidate, id)
 		if v.State != "live" || v.Recording || side(t, v, "ann").Present {
 			t.Errorf("after the restart: %+v", v)
 		}
-		pass(50 * time.Second)
+		bubble.Pass(50 * time.Second)
 		w.rejoin(candidate, id)
-		pass(50 * time.Second)
+		bubble.Pass(50 * time.Second)
 		w.rejoin(recruiter, id)
 		v = w.view(candidate, id)
 		if v.State != "live" || !v.Recording || len(w.recorder.all()) != 2 || !v.Live.Equal(*before.Live) || !v.RecordedSince.Equal(*before.RecordedSince) {
@@ -49,11 +50,11 @@ func TestALiveInterviewOutlivesARestart(t *testing.T) {
 func TestAnInterviewThatNobodyComesBackToEndsWhereItsRecordingDid(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		id, _, _ := w.live()
-		pass(5 * time.Minute)
+		bubble.Pass(5 * time.Minute)
 		w.stop()
-		pass(time.Hour)
+		bubble.Pass(time.Hour)
 		w.run()
-		pass(61 * time.Second)
+		bubble.Pass(61 * time.Second)
 		w.ended(id, interview.Interrupted)
 		cards := w.chat.cards()
 		if last := cards[len(cards)-1]; last.Duration != (5 * time.Minute).Milliseconds() {
@@ -82,9 +83,9 @@ func TestALiveInterviewThatCouldNotBeLoadedAtTheStartEndsAllTheSame(t *testing.T
 		w.stop()
 		w.consents.Break(errors.New("database is locked"))
 		w.run()
-		pass(20 * time.Second)
+		bubble.Pass(20 * time.Second)
 		w.consents.Break(nil)
-		pass(2 * time.Minute)
+		bubble.Pass(2 * time.Minute)
 		w.ended(id, interview.Interrupted)
 	})
 }
@@ -97,9 +98,9 @@ func TestTheEndIsKeptWhenTheStoreComesBack(t *testing.T) {
 		if !w.peer("zoe").out() {
 			t.Error("media goes on while the database is away")
 		}
-		pass(10 * time.Second)
+		bubble.Pass(10 * time.Second)
 		w.store.Fail(nil)
-		pass(3 * time.Second)
+		bubble.Pass(3 * time.Second)
 		w.ended(id, interview.Hangup)
 		if i, err := w.store.Load(t.Context(), id); err != nil || i.State != interview.Ended || i.Posted != interview.Ended {
 			t.Errorf("stored as %q, posted %q, %v", i.State, i.Posted, err)
@@ -154,7 +155,7 @@ func (w *world) anything(r *rand.Rand) string {
 		{"gone", func() error { w.Gone(p, id, w.seatOf(p.User)); return nil }},
 		{"resume", func() error { _, err := w.Resume(ctx, p, id, w.connect(p.User)); return err }},
 		{"leave", func() error { return w.Leave(ctx, p, id, w.seatOf(p.User)) }},
-		{"wait", func() error { pass(time.Duration(r.IntN(70)) * time.Second); return nil }},
+		{"wait", func() error { bubble.Pass(time.Duration(r.IntN(70)) * time.Second); return nil }},
 		{"peer fails", func() error { w.failPeer(p.User); return nil }},
 		{"end", func() error { return skip(r, 5, func() error { return w.End(ctx, p, id) }) }},
 		{"withdraw", func() error { return skip(r, 5, func() error { return w.Withdraw(ctx, p, id) }) }},

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -237,10 +236,4 @@ func (w *world) ended(id interview.ID, why interview.Reason) {
 		}
 		r.mu.Unlock()
 	}
-}
-
-// pass lets time pass in the bubble, and whatever it sets off happen.
-func pass(d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
 }

@@ -42,12 +42,12 @@ func TestCacheOwnsItsBytes(t *testing.T) {
 	c := New(4)
 	p := packet(1, "hello")
 	c.Put(p)
-	copy(p.Payload, "XXXXX")
+	copy(p.Payload, "later")
 	got, _ := c.Get(1, []byte("ab"))
 	if string(got.Payload) != "abhello" {
 		t.Errorf("got %q", got.Payload)
 	}
-	copy(got.Payload, "YYYYYYY")
+	copy(got.Payload, "changed")
 	c.Put(packet(5, "world"))
 	if again, _ := c.Get(5, nil); string(again.Payload) != "world" {
 		t.Errorf("got %q", again.Payload)
