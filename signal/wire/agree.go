@@ -6,23 +6,27 @@ import "time"
 // entry of the log; these frames ask for the next one.
 type (
 	// ExchangeRequest asks the other side for an exchange. Value is one's own WeChat id, for "wechat" only; for "resume" a
-	// candidate offers and a recruiter or headhunter invites. CID makes a repeat the same request. Answered by [ExchangeState].
+	// candidate offers, with a Card, and a recruiter or headhunter invites. CID makes a repeat the same request. Answered by
+	// [ExchangeState].
 	ExchangeRequest struct {
-		Conversation string `json:"conversation"`
-		CID          string `json:"cid"`
-		What         string `json:"what"` // "phone", "wechat", "resume"
-		Value        string `json:"value,omitempty"`
-		Attachment   string `json:"attachment,omitempty"` // of a resume that a candidate offers
-		Confirmed    bool   `json:"confirmed,omitempty"`
+		Conversation string      `json:"conversation"`
+		CID          string      `json:"cid"`
+		What         string      `json:"what"` // "phone", "wechat", "resume"
+		Value        string      `json:"value,omitempty"`
+		Card         *ResumeCard `json:"card,omitempty"`       // of a resume that a candidate offers
+		Attachment   string      `json:"attachment,omitempty"` // its file, which reaches recruiters only (T6)
+		Confirmed    bool        `json:"confirmed,omitempty"`  // the warning of a confirm_needed was seen
 	}
-	// ExchangeAnswer accepts or declines; who accepts "wechat" gives a Value as well, a candidate who accepts "resume" an
-	// Attachment. Answered by [ExchangeState].
+	// ExchangeAnswer accepts or declines; who accepts "wechat" gives a Value as well, a candidate who accepts "resume" a Card
+	// and may give an Attachment. Answered by [ExchangeState].
 	ExchangeAnswer struct {
-		Conversation string `json:"conversation"`
-		Exchange     string `json:"exchange"`
-		Accept       bool   `json:"accept"`
-		Value        string `json:"value,omitempty"`
-		Attachment   string `json:"attachment,omitempty"`
+		Conversation string      `json:"conversation"`
+		Exchange     string      `json:"exchange"`
+		Accept       bool        `json:"accept"`
+		Value        string      `json:"value,omitempty"`
+		Card         *ResumeCard `json:"card,omitempty"`
+		Attachment   string      `json:"attachment,omitempty"`
+		Confirmed    bool        `json:"confirmed,omitempty"`
 	}
 	// ExchangeWithdraw takes one's request, or one's consent, back, for good (R3). Answered by [ExchangeState].
 	ExchangeWithdraw struct {
@@ -58,9 +62,10 @@ type (
 		At           time.Time `json:"at"`
 		Minutes      int       `json:"minutes"`
 		Note         string    `json:"note,omitempty"`
+		Confirmed    bool      `json:"confirmed,omitempty"` // the warning of a confirm_needed was seen
 	}
-	// AppointmentAct takes the next step: "accept", "decline", "reschedule" (with At), "cancel" or "no_show". Answered by
-	// [AppointmentState].
+	// AppointmentAct takes the next step: "accept" (with the At that was seen), "decline", "reschedule" (with a new At),
+	// "cancel" or "no_show". Answered by [AppointmentState].
 	AppointmentAct struct {
 		Conversation string    `json:"conversation"`
 		Appointment  string    `json:"appointment"`
@@ -68,6 +73,7 @@ type (
 		At           time.Time `json:"at,omitzero"`
 		Minutes      int       `json:"minutes,omitempty"`
 		Note         string    `json:"note,omitempty"`
+		Confirmed    bool      `json:"confirmed,omitempty"`
 	}
 	// AppointmentState is how an appointment stands. Turn is whose answer it waits for.
 	AppointmentState struct {

@@ -76,10 +76,9 @@ type (
 	// ExchangeContent is the content of an "exchange" entry: a step of an exchange. What was exchanged never stands in the log.
 	ExchangeContent struct {
 		Exchange string `json:"exchange"`
-		What     string `json:"what"`           // "phone", "wechat", "resume"
-		Step     string `json:"step"`           // "requested", "accepted", "declined", "expired", "withdrawn", "unavailable"
-		By       string `json:"by,omitempty"`   // user; none when it expired
-		Name     string `json:"name,omitempty"` // of a resume's file
+		What     string `json:"what"`         // "phone", "wechat", "resume"
+		Step     string `json:"step"`         // "requested", "accepted", "declined", "expired", "withdrawn", "unavailable"
+		By       string `json:"by,omitempty"` // user; none when it expired
 	}
 	// AppointmentContent is the content of an "appointment" entry: a step of an interview that is being arranged.
 	AppointmentContent struct {
