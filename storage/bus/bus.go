@@ -20,6 +20,9 @@ type Bus interface {
 	// Send delivers payload to every node to which one of the users is attached, once a node, with the users
 	// concerned there. It does not wait for the receivers. The payload is not changed nor kept by the caller.
 	Send(ctx context.Context, users []string, payload []byte) error
+	// Online says of each of the users whether a session of theirs is attached to any node. It may be behind by the time that
+	// news takes, and by longer after a node has crashed. A bus that has lost the other nodes says what it knows of its own.
+	Online(ctx context.Context, users []string) ([]bool, error)
 	// Tell delivers payload to every node that receives, the caller's own one included, whoever is attached there. For the
 	// rest it is like Send.
 	Tell(ctx context.Context, payload []byte) error

@@ -34,6 +34,8 @@ func Bus(t *testing.T, fresh func(t *testing.T) Ends) {
 		"WhatIsToldReachesEveryReceiver":     toldReachesAll,
 		"ANodeHasOneReceiver":                oneReceiver,
 		"AnEndedContextSendsNothing":         endedContext,
+		"AUserIsOnlineWithSessionsAnywhere":  onlineAnywhere,
+		"AUserIsOnlineToTheLastSession":      onlineToTheLast,
 	} {
 		t.Run(name, func(t *testing.T) { f(t, fresh(t)) })
 	}
@@ -293,8 +295,10 @@ func endedContext(t *testing.T, ends Ends) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	end := ends("n1")
+	_, online := end.Online(ctx, []string{"u1"})
 	for name, err := range map[string]error{
 		"attach": end.Attach(ctx, "u1", "n1"), "send": end.Send(ctx, []string{"u1"}, nil), "tell": end.Tell(ctx, nil),
+		"online": online,
 	} {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s with an ended context: %v", name, err)
@@ -302,5 +306,51 @@ func endedContext(t *testing.T, ends Ends) {
 	}
 	if err := end.Detach(ctx, "u1", "n1"); err != nil {
 		t.Errorf("detach with an ended context: %v", err)
+	}
+}
+
+// awaitOnline asks the node until it says of the users what is wanted.
+func awaitOnline(t *testing.T, ends Ends, n bus.Node, users []string, want ...bool) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for ; ; pause() {
+		got, err := ends(n).Online(t.Context(), users)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Equal(got, want) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("node %s says that %v are online: %v, want %v", n, users, got, want)
+		}
+	}
+}
+
+func onlineAnywhere(t *testing.T, ends Ends) {
+	receive(t, ends, "n1")
+	receive(t, ends, "n2")
+	attach(t, ends, "u1", "n1")
+	attach(t, ends, "u2", "n2")
+	for _, n := range []bus.Node{"n1", "n2", sender} {
+		awaitOnline(t, ends, n, []string{"u1", "nobody", "u2", "u1"}, true, false, true, true)
+	}
+	awaitOnline(t, ends, "n1", nil)
+}
+
+func onlineToTheLast(t *testing.T, ends Ends) {
+	receive(t, ends, "n1")
+	receive(t, ends, "n2")
+	attach(t, ends, "u1", "n1")
+	attach(t, ends, "u1", "n1")
+	attach(t, ends, "u1", "n2")
+	awaitOnline(t, ends, sender, []string{"u1"}, true)
+	detach(t, ends, "u1", "n1")
+	detach(t, ends, "u1", "n2")
+	awaitOnline(t, ends, "n1", []string{"u1"}, true)
+	awaitOnline(t, ends, "n2", []string{"u1"}, true)
+	detach(t, ends, "u1", "n1")
+	for _, n := range []bus.Node{"n1", "n2", sender} {
+		awaitOnline(t, ends, n, []string{"u1"}, false)
 	}
 }

@@ -106,6 +106,20 @@ func (b *Bus) Send(ctx context.Context, users []string, payload []byte) error {
 	return nil
 }
 
+// Online implements [bus.Bus].
+func (b *Bus) Online(ctx context.Context, users []string) ([]bool, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("ask who is online: %w", err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	here := make([]bool, len(users))
+	for i, user := range users {
+		here[i] = len(b.users[user]) > 0
+	}
+	return here, nil
+}
+
 // Tell implements [bus.Bus].
 func (b *Bus) Tell(ctx context.Context, payload []byte) error {
 	if err := ctx.Err(); err != nil {

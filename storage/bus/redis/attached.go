@@ -159,6 +159,17 @@ func (a *attached) of(users []string) (here []string) {
 	return here
 }
 
+// has says of each of the users whether it is attached.
+func (a *attached) has(users []string) []bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	here := make([]bool, len(users))
+	for i, u := range users {
+		here[i] = a.byUser[u] != nil
+	}
+	return here
+}
+
 // named returns the users behind the names, of those who are attached.
 func (a *attached) named(names []name) (here []string) {
 	a.mu.Lock()

@@ -21,6 +21,8 @@
 // Redis sees neither who is connected nor what is sent: users have names made by a keyed hash, and what is published is
 // sealed (A4). Who can write to Redis can lose messages or repeat them, which the bus may do anyway, but not make any.
 //
+// Who is online anywhere is asked of the same registry (online.go), so it is as old as what was written there.
+//
 // link.go and receive.go have the life of a connection, send.go and register.go what uses it, attached.go and queue.go what
 // is kept on the node, envelope.go and seal.go the form of messages, url.go where Redis is.
 package redis
