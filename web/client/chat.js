@@ -11,8 +11,16 @@ import { Outbox } from "./outbox.js";
 const resumeGrace = 1500;
 
 /** @typedef {{ conversation: Conversation, entry: import("./wire.js").Entry }} Arrival */
+/** @typedef {{ conversation: Conversation | undefined, message: import("./outbox.js").Unsent, error: import("./errors.js").ParleyError }} Refused */
 
-/** @extends {Emitter<{ change: Chat, arrived: Arrival }>} */
+/**
+ * @typedef {object} ChatEvents
+ * @property {Chat} change
+ * @property {Arrival} arrived somebody else added an entry
+ * @property {Refused} refused an own message was refused; with the error confirm_needed it waits for outbox.retry or outbox.discard
+ */
+
+/** @extends {Emitter<ChatEvents>} */
 export class Chat extends Emitter {
   /** @type {Map<string, Conversation>} */
   #all = new Map();
@@ -22,14 +30,15 @@ export class Chat extends Emitter {
 
   /**
    * @param {import("./session.js").Session} session
-   * @param {Storage} storage holds the outbox
+   * @param {Outbox} outbox
    */
-  constructor(session, storage) {
+  constructor(session, outbox) {
     super();
     this.session = session;
-    this.outbox = new Outbox(session, storage);
+    this.outbox = outbox;
     this.outbox.on("changed", (id) => this.get(id)?.changed());
     this.outbox.on("sent", (sent) => this.#sent(sent));
+    this.outbox.on("refused", ({ message, error }) => this.emit("refused", { conversation: this.get(message.conversation), message, error }));
     session.on("state", () => this.#all.forEach((c) => c.changed()));
     session.on("welcome", (welcome) => this.#welcomed(welcome));
     session.on("push", ({ kind, body }) => this.#pushes[kind]?.(body));
@@ -68,14 +77,28 @@ export class Chat extends Emitter {
   #pushes = {
     "ping": ({ heads }) => Object.entries(heads ?? {}).forEach(([id, head]) => this.get(id)?.behind(Number(head))),
     "chat.entry": (entry) => this.get(entry.conversation)?.push(entry),
-    "chat.cursor": (cursor) => this.get(cursor.conversation)?.moved(cursor),
+    "chat.cursor": (cursor) => this.get(cursor.conversation)?.cursor(cursor),
     "chat.dirty": ({ conversation, head }) => this.get(conversation)?.behind(head),
     "chat.truncated": ({ conversation, from, head }) => {
       this.get(conversation)?.restart(from);
       this.get(conversation)?.behind(head);
     },
     "chat.conversation": (info) => this.#take(info),
+    "chat.typing": (typing) => this.get(typing.conversation)?.company.typed(typing),
+    "presence": (presence) => this.get(presence.conversation)?.company.told(presence),
   };
+
+  /**
+   * Looks for words in one's own conversations of the last 90 days, the newest first.
+   *
+   * @param {string} query
+   * @param {{ conversation?: string, before?: string, limit?: number }} [where] before is the searched of the page before
+   * @returns {Promise<{ entries: import("./wire.js").Entry[], searched: string, more: boolean }>} with more, there may be more before searched
+   */
+  async search(query, { conversation, before, limit } = {}) {
+    const found = await this.session.request("chat.search", { query, ...(conversation && { conversation }), ...(before && { before }), ...(limit && { limit }) });
+    return { entries: found.entries ?? [], searched: found.searched, more: found.more ?? false };
+  }
 
   /** @param {import("./wire.js").Welcome} welcome */
   #welcomed({ conversations }) {
@@ -97,12 +120,17 @@ export class Chat extends Emitter {
     this.#changed();
   }
 
-  /** The ack of an own message comes before or after its push; both say the same. @param {import("./outbox.js").OutboxEvents["sent"]} sent */
-  #sent({ cid, conversation, seq, time }) {
-    const unsent = this.outbox.of(conversation).find((m) => m.cid === cid);
-    if (!unsent) return;
-    const { type, content } = unsent;
-    this.get(conversation)?.push({ conversation, seq, cid, time, type, content, sender: this.session.welcome?.user });
+  /**
+   * The ack of an own message comes before or after its push; both say the same. What the server changed is read.
+   *
+   * @param {import("./outbox.js").OutboxEvents["sent"]} sent
+   */
+  #sent({ message, seq, time, changed }) {
+    const { conversation, cid, type, content } = message;
+    const c = this.get(conversation);
+    if (!changed) return c?.push({ conversation, seq, cid, time, type, content, sender: this.session.welcome?.user });
+    c?.behind(seq);
+    this.outbox.settle(conversation, c?.last ?? seq);
   }
 
   #changed() {

@@ -1,54 +1,40 @@
-import { Emitter } from "./events.js";
+import { AppointmentsOf } from "./appointment.js";
+import { ExchangesOf } from "./exchange.js";
+import { insist } from "./insist.js";
+import { uuidv7 } from "./ids.js";
+import { shownEntry, shownUnsent, withChanges } from "./message.js";
+import { changes } from "./outbox.js";
+import { Company } from "./presence.js";
+import { Run } from "./run.js";
 
-/**
- * One conversation: an unbroken run of its log, from `first` to `last`, and who has read how far. The log is the truth
- * and a push only a hint: an entry that doesn't continue the run makes the conversation read what lies between.
- *
- *        1 … first-1 | first ………… last | last+1 … head
- *        older()        entries            fill()
- */
+/** One conversation: its log, who has read how far, who is here, and all that one may do in it. */
 
 /** @typedef {import("./wire.js").Entry} Entry */
 /** @typedef {import("./wire.js").Member} Member */
-/** @typedef {"queued" | "sending" | "failed" | "sent" | "delivered" | "read" | ""} MessageState "" for what others wrote */
+/** @typedef {import("./message.js").Message} Message */
+/** @typedef {import("./message.js").MessageState} MessageState */
 
-/**
- * @typedef {object} Message an entry of the log or of the outbox, as a page shows it
- * @property {string} key stable over sending: the client id where there is one
- * @property {number} seq 0 while it waits
- * @property {string} cid
- * @property {string} sender "" for the system
- * @property {boolean} mine
- * @property {Date} time
- * @property {string} type
- * @property {any} content
- * @property {MessageState} state
- * @property {import("./wire.js").Refusal} [error] why it failed
- */
-
-const pageSize = 50;
-const fillSize = 200;
-/** A gap longer than this is not filled: the run starts again at the head and the past is read when somebody wants it. */
-const longGap = 1000;
 const markDelay = 120;
+/** The server's own limits; what is later is refused. In milliseconds. */
+const recallWithin = 2 * 60_000;
+const editWithin = 24 * 3_600_000;
 
-/** @extends {Emitter<{ change: Conversation, arrived: Entry }>} change comes at most once a frame; arrived for what others add live */
-export class Conversation extends Emitter {
+/** Entries that count neither as unread nor as something said. */
+const silent = new Set(["system", ...changes]);
+
+/** @extends {Run<{ change: Conversation, arrived: Entry }>} change comes at most once a microtask; arrived for what others add live */
+export class Conversation extends Run {
   title = "";
   /** @type {Member[]} */
   members = [];
   unread = 0;
-  head = 0;
-  /** @type {Entry[]} */
-  entries = [];
-  /** The seq the run begins with; entries below were not read yet. */
-  first = 1;
-  /** Whether a page of the past is under way. */
-  loading = false;
+  /** Something was exchanged here and holds. */
+  exchanged = false;
+  /** The state of the last appointment, "" without one. @type {import("./wire.js").AppointmentStep | ""} */
+  appointed = "";
 
-  /** @type {Map<number, Entry>} entries ahead of the run */
-  #ahead = new Map();
-  #filling = false;
+  /** @type {Map<number, string>} what this browser recalled, to be written again */
+  #recalled = new Map();
   #attending = 0;
   #marking = 0;
   #announcing = false;
@@ -59,26 +45,12 @@ export class Conversation extends Emitter {
    * @param {import("./outbox.js").Outbox} outbox
    */
   constructor(info, session, outbox) {
-    super();
-    this.id = info.id;
-    this.session = session;
+    super(info, session);
     this.outbox = outbox;
-    this.first = info.head + 1;
-    if (info.last) {
-      this.entries = [info.last];
-      this.first = info.last.seq;
-    }
+    this.exchanges = new ExchangesOf(this);
+    this.appointments = new AppointmentsOf(this);
+    this.company = new Company(this);
     this.refresh(info);
-  }
-
-  /** The last seq of the run; everything from `first` to it is here. */
-  get last() {
-    return this.first + this.entries.length - 1;
-  }
-
-  /** Whether the run reaches back to the first entry. */
-  get complete() {
-    return this.first <= 1;
   }
 
   get #user() {
@@ -87,7 +59,7 @@ export class Conversation extends Emitter {
 
   /** Oneself. @returns {Member | undefined} */
   get self() {
-    return this.members.find((m) => m.user === this.#user);
+    return this.member(this.#user);
   }
 
   /** The other sides. */
@@ -103,47 +75,28 @@ export class Conversation extends Emitter {
     return this.members.find((m) => m.user === user);
   }
 
-  /** @returns {Message[]} the run, then what waits in the outbox */
+  /** @returns {Message[]} the run, then what waits in the outbox; edits, recalls and reactions are in what they change */
   messages() {
     const mine = this.#user;
-    const logged = this.entries.map((e) => this.#shown(e, mine));
+    const waiting = this.#waiting();
+    const logged = this.entries.filter((e) => !changes.has(e.type)).map((e) => shownEntry(this, e, mine));
+    withChanges(logged, this.entries, waiting, mine);
+    return [...logged, ...waiting.filter((m) => !changes.has(m.type)).map((m) => shownUnsent(this, m, mine))];
+  }
+
+  /** What waits in the outbox and is not in the run yet. */
+  #waiting() {
     const known = new Set(this.entries.map((e) => e.cid));
-    const waiting = this.outbox.of(this.id).filter((m) => !known.has(m.cid));
-    return [...logged, ...waiting.map((m) => this.#waiting(m, mine))];
+    return this.outbox.of(this.id).filter((m) => !known.has(m.cid));
   }
 
   /** The last message, of the log or waiting. @returns {Message | undefined} */
   get latest() {
-    const waiting = this.outbox.of(this.id).at(-1);
-    if (waiting) return this.#waiting(waiting, this.#user);
-    const entry = this.entries.at(-1);
-    return entry && this.#shown(entry, this.#user);
-  }
-
-  /**
-   * @param {Entry} e
-   * @param {string} mine
-   * @returns {Message}
-   */
-  #shown(e, mine) {
-    const own = e.sender === mine;
-    return {
-      key: e.cid || `seq-${e.seq}`, seq: e.seq, cid: e.cid ?? "", sender: e.sender ?? "", mine: own,
-      time: new Date(e.time), type: e.type, content: e.content, state: own ? this.stateOf(e.seq) : "",
-    };
-  }
-
-  /**
-   * @param {import("./outbox.js").Unsent} m
-   * @param {string} mine
-   * @returns {Message}
-   */
-  #waiting(m, mine) {
-    const under = this.outbox.sending(m.cid) && this.session.state === "open";
-    return {
-      key: m.cid, seq: 0, cid: m.cid, sender: mine, mine: true, time: new Date(m.time), type: m.type, content: m.content,
-      state: m.failed ? "failed" : under ? "sending" : "queued", error: m.failed,
-    };
+    const mine = this.#user;
+    const waiting = this.#waiting().findLast((m) => !changes.has(m.type));
+    if (waiting) return shownUnsent(this, waiting, mine);
+    const entry = this.entries.findLast((e) => !changes.has(e.type)) ?? this.entries.at(-1);
+    return entry && shownEntry(this, entry, mine);
   }
 
   /**
@@ -162,14 +115,111 @@ export class Conversation extends Emitter {
     return Boolean(this.self?.disclosed) || this.entries.some(told);
   }
 
-  /** Sends a text; it is kept and retried until the server has it. @param {string} text */
-  send(text) {
-    return this.outbox.put(this.id, "text", { text });
+  /** Sends a text; it is kept and retried until the server has it. @param {string} text @param {{ reply?: number }} [how] reply: the seq that it answers */
+  send(text, { reply } = {}) {
+    return this.outbox.put(this.id, "text", { text, ...(reply && { reply }) });
+  }
+
+  /**
+   * Sends a picture, a voice message, a video or another file; what kind is told by the file's type.
+   *
+   * @param {Blob} file
+   * @param {{ name?: string, text?: string, reply?: number, type?: "picture" | "voice" | "video" | "file" }} [how] text: said with it
+   */
+  sendFile(file, { name = file instanceof File ? file.name : "", text, reply, type = kindOf(file) } = {}) {
+    return this.outbox.put(this.id, type, { ...(text && { text }), ...(reply && { reply }) }, { file, name });
+  }
+
+  /** A candidate's resume: the card, and for a recruiter the file. @param {import("./wire.js").ResumeCard} card @param {File} [file] */
+  sendResume(card, file) {
+    return this.outbox.put(this.id, "resume", { card }, file && { file, name: file.name });
+  }
+
+  /** @param {import("./wire.js").JobContent} job */
+  sendJob(job) {
+    return this.outbox.put(this.id, "job", job);
+  }
+
+  /** An own text reads so from now on; the original stays evidence (E1). @param {number} seq @param {string} text */
+  edit(seq, text) {
+    return this.outbox.put(this.id, "edit", { target: seq, text });
+  }
+
+  /** Hides an own message from the others; the original stays evidence (E1). @param {number} seq */
+  recall(seq) {
+    const was = this.entry(seq);
+    if (was?.type === "text") this.#recalled.set(seq, was.content.text);
+    return this.outbox.put(this.id, "recall", { target: seq });
+  }
+
+  /** What stood in an entry that this page recalled. @param {number} seq @returns {string} */
+  recalled(seq) {
+    return this.#recalled.get(seq) ?? "";
+  }
+
+  /** Puts one's mark on a message, or takes it off. @param {number} seq @param {string} emoji @param {boolean} [on] */
+  react(seq, emoji, on = true) {
+    return this.outbox.put(this.id, "reaction", { target: seq, emoji, ...(!on && { off: true }) });
+  }
+
+  /** What may be done with a message just now. @param {Message} m */
+  may(m) {
+    const there = m.seq > 0 && !m.content?.recalled && !m.content?.erased;
+    const age = Date.now() + this.session.clockOffset - m.time.getTime();
+    const said = there && sayable.has(m.type);
+    return {
+      reply: said, react: said,
+      edit: said && m.mine && m.type === "text" && age < editWithin,
+      recall: said && m.mine && age < recallWithin,
+      report: said && !m.mine,
+    };
+  }
+
+  /**
+   * Where an attachment of an entry can be read, for a minute (T6, T9).
+   *
+   * @param {number} seq
+   * @param {{ thumb?: boolean, download?: boolean }} [how] download: to be saved on a device
+   * @returns {Promise<string>}
+   */
+  async address(seq, { thumb, download } = {}) {
+    const { url } = await this.session.request("attach.open", { conversation: this.id, seq, ...(thumb && { thumb }), ...(download && { download }) });
+    return new URL(url, this.session.options.url.replace(/^ws/, "http")).href;
   }
 
   /** Lets the other side see the candidate's full name; it can't be taken back. */
   async disclose() {
     await this.session.request("chat.disclose", { conversation: this.id });
+  }
+
+  /**
+   * Tells the platform of what others wrote; the entries are attached as evidence.
+   *
+   * @param {number[]} seqs
+   * @param {import("./wire.js").ReportReason} reason
+   * @param {string} [note]
+   * @returns {Promise<string>} names the report
+   */
+  async report(seqs, reason, note = "") {
+    const body = { conversation: this.id, cid: uuidv7(), seqs, reason, ...(note && { note }) };
+    return (await insist(this.session, "chat.report", body)).report;
+  }
+
+  /** Keeps a member, or everybody of the member's company, from writing to oneself. @param {string} user @param {{ company?: boolean, off?: boolean }} [how] */
+  async block(user, { company, off } = {}) {
+    await insist(this.session, "people.block", { conversation: this.id, user, ...(company && { company }), ...(off && { off }) });
+  }
+
+  /**
+   * A candidate's counters of the last day, for a recruiter.
+   *
+   * @returns {Promise<import("./wire.js").Insight | null>} null where there are none to see (T11)
+   */
+  async insight() {
+    return this.session.request("insight.get", { conversation: this.id }).catch((error) => {
+      if (error.id === "away") throw error;
+      return null;
+    });
   }
 
   /**
@@ -181,29 +231,18 @@ export class Conversation extends Emitter {
     this.#attending++;
     const mark = () => this.#mark();
     document.addEventListener("visibilitychange", mark);
+    const leave = this.company.watch();
     mark();
     return () => {
       this.#attending--;
+      leave();
       document.removeEventListener("visibilitychange", mark);
     };
   }
 
-  /** Reads a page of the past. @param {number} [limit] */
-  async older(limit = pageSize) {
-    if (this.loading || this.complete) return;
-    this.loading = true;
-    this.changed();
-    try {
-      const { entries } = await this.session.request("chat.read", { conversation: this.id, before: this.first, limit });
-      const fits = entries.filter((e) => e.seq < this.first);
-      if (fits.at(-1)?.seq === this.first - 1) {
-        this.entries = [...fits, ...this.entries];
-        this.first = fits[0].seq;
-      }
-    } finally {
-      this.loading = false;
-      this.changed();
-    }
+  /** Whether somebody looks at it. */
+  get attended() {
+    return this.#attending > 0;
   }
 
   /** Takes what the server says of the conversation now. @param {import("./wire.js").Conversation} info */
@@ -211,77 +250,34 @@ export class Conversation extends Emitter {
     this.title = info.title ?? "";
     this.members = info.members;
     this.unread = this.#seen ? 0 : info.unread;
-    this.head = Math.max(this.head, info.head);
-    this.#mark();
-    this.changed();
-  }
-
-  /** @param {Entry} entry pushed by the server or confirmed by its ack */
-  push(entry) {
-    this.head = Math.max(this.head, entry.seq);
-    if (entry.seq <= this.last) return;
-    this.#ahead.set(entry.seq, entry);
-    this.#drain();
-    if (this.last < this.head) void this.fill();
-  }
-
-  /** Moves entries that continue the run into it. */
-  #drain() {
-    for (let next; (next = this.#ahead.get(this.last + 1)); ) {
-      this.#ahead.delete(next.seq);
-      this.entries.push(next);
-      this.outbox.discard(next.cid ?? "");
-      this.#count(next);
-    }
+    this.exchanged = info.exchanged ?? false;
+    this.appointed = info.appointment ?? "";
+    this.known(info.head);
     this.#mark();
     this.changed();
   }
 
   /** @param {Entry} entry */
-  #count(entry) {
+  took(entry) {
+    this.outbox.discard(entry.cid ?? "");
+    const { type, content } = entry;
+    if (type === "exchange") this.exchanged = this.exchanges.holds(this.exchanged);
+    if (type === "appointment") this.appointed = content.step;
+    const sender = this.member(entry.sender ?? "");
+    if (sender && !silent.has(type)) sender.spoke = true;
+    this.company.silent(entry.sender ?? "");
     if (entry.sender === this.#user) return;
-    if (entry.type !== "system" && !this.#seen) this.unread++;
+    if (!silent.has(type) && !this.#seen) this.unread++;
     this.emit("arrived", entry);
   }
 
-  /** The server told a head without the entries. @param {number} head */
-  behind(head) {
-    this.head = Math.max(this.head, head);
-    if (this.last < this.head) void this.fill();
-  }
-
-  /** Reads forward until the run reaches the head. A lost connection ends it; the next welcome begins again. */
-  async fill() {
-    if (this.#filling || this.session.state !== "open") return;
-    if (this.head - this.last > longGap) return this.restart(this.head);
-    this.#filling = true;
-    try {
-      while (this.last < this.head) {
-        const { entries, head } = await this.session.request("chat.read", { conversation: this.id, after: this.last, limit: fillSize });
-        this.head = Math.max(this.head, head);
-        for (const e of entries) if (e.seq > this.last) this.#ahead.set(e.seq, e);
-        const before = this.last;
-        this.#drain();
-        if (this.last === before) break;
-      }
-    } catch {
-      // Nothing is lost: the run still ends where it ended, and the next push, ping or welcome finds the gap again.
-    } finally {
-      this.#filling = false;
-    }
-  }
-
-  /** Begins the run anew above `from`: what lies below was too much to send and is read backwards when wanted. @param {number} from */
-  restart(from) {
-    this.entries = [];
-    this.first = from + 1;
-    for (const seq of this.#ahead.keys()) if (seq <= from) this.#ahead.delete(seq);
-    this.#drain();
-    if (!this.entries.length) void this.older().catch(() => {});
+  moved() {
+    this.outbox.settle(this.id, this.last);
+    this.#mark();
   }
 
   /** @param {import("./wire.js").Pushes["chat.cursor"]} cursor */
-  moved({ user, delivered, read }) {
+  cursor({ user, delivered, read }) {
     const member = this.member(user);
     if (!member) return;
     member.delivered = Math.max(member.delivered, delivered);
@@ -311,7 +307,7 @@ export class Conversation extends Emitter {
     if (!self || (delivered <= self.delivered && read <= self.read)) return;
     try {
       await this.session.request("chat.mark", { conversation: this.id, delivered, read: Math.max(read, self.read) });
-      this.moved({ conversation: this.id, user: self.user, delivered, read });
+      this.cursor({ conversation: this.id, user: self.user, delivered, read });
     } catch {
       // Cursors only move forward: the next mark says at least as much.
     }
@@ -326,4 +322,14 @@ export class Conversation extends Emitter {
       this.emit("change", this);
     });
   }
+}
+
+/** What people say, in contrast to what the server writes of them. */
+const sayable = new Set(["text", "picture", "voice", "video", "file", "resume", "job"]);
+
+/** @param {Blob} file @returns {"picture" | "voice" | "video" | "file"} */
+function kindOf({ type }) {
+  if (/^image\/(jpeg|png|gif|webp)$/.test(type)) return "picture";
+  if (type.startsWith("audio/")) return "voice";
+  return type === "video/mp4" || type === "video/webm" || type === "video/quicktime" ? "video" : "file";
 }

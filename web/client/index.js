@@ -1,8 +1,13 @@
 import { Chat } from "./chat.js";
 import { deviceID } from "./ids.js";
+import { Heads } from "./heads.js";
 import { Interviews } from "./interviews.js";
+import { browserKeep } from "./keep.js";
+import { Outbox } from "./outbox.js";
+import { People } from "./people.js";
 import { Recordings } from "./playback.js";
 import { Session } from "./session.js";
+import { Uploads } from "./uploads.js";
 
 /**
  * The browser client of Parley. One Parley object is one signed-in user in one tab; README.md beside this file shows
@@ -22,7 +27,10 @@ export class Parley {
     this.session = new Session({
       url: socketURL(server), token, lang, device: deviceID(localStorage), resume: () => this.chat.resume(),
     });
-    this.chat = new Chat(this.session, localStorage);
+    this.uploads = new Uploads(server, token);
+    this.chat = new Chat(this.session, new Outbox(this.session, browserKeep(), (task) => this.uploads.put(task)));
+    this.people = new People(this.session);
+    this.heads = new Heads(this.session, this.chat, localStorage);
     this.interviews = new Interviews(this.session, { tab: sessionStorage, durable: localStorage });
     this.recordings = new Recordings(server, token);
   }
@@ -63,4 +71,6 @@ export { Interview } from "./interview.js";
 export { Interviews } from "./interviews.js";
 export { LevelMeter, devices, openCamera, openDevices, openMicrophone, stopDevices } from "./media.js";
 export { Player, Recordings, Timeline } from "./playback.js";
+export { People } from "./people.js";
 export { Session } from "./session.js";
+export { VoiceRecorder } from "./voice.js";

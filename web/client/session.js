@@ -106,6 +106,17 @@ export class Session extends Emitter {
     return this.#ask(kind, body, requestTimeout);
   }
 
+  /**
+   * Tells the server what may be lost; nothing answers.
+   *
+   * @template {keyof Requests} K
+   * @param {K} kind
+   * @param {Requests[K][0]} body
+   */
+  tell(kind, body) {
+    if (this.state === "open") this.#write({ kind, body });
+  }
+
   /** @returns {Promise<number>} milliseconds to the server and back */
   async measure() {
     const start = performance.now();

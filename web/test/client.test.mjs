@@ -12,6 +12,7 @@ const { Conversation } = await import("../client/conversation.js");
 const { ParleyError } = await import("../client/errors.js");
 const { Emitter } = await import("../client/events.js");
 const { uuidv7 } = await import("../client/ids.js");
+const { MemoryKeep } = await import("../client/keep.js");
 const { Outbox } = await import("../client/outbox.js");
 const { Timeline } = await import("../client/playback.js");
 
@@ -51,19 +52,13 @@ class FakeSession extends Emitter {
   }
 }
 
-/** What localStorage is. @returns {any} */
-function storage() {
-  /** @type {any} */
-  const kept = {};
-  const method = (/** @type {any} */ value) => ({ value, enumerable: false });
-  return Object.defineProperties(kept, {
-    getItem: method((/** @type {string} */ k) => kept[k] ?? null),
-    setItem: method((/** @type {string} */ k, /** @type {string} */ v) => void (kept[k] = v)),
-    removeItem: method((/** @type {string} */ k) => void delete kept[k]),
-  });
-}
+/** @param {any} session @param {any} [keep] @param {any} [upload] */
+const outboxOf = (session, keep = new MemoryKeep(), upload = undefined) => new Outbox(session, keep, upload);
 
-const settled = () => new Promise((next) => setImmediate(next));
+/** Lets everything happen that waits for nothing but promises. */
+const settled = async () => {
+  for (let i = 0; i < 10; i++) await new Promise((next) => setImmediate(next));
+};
 
 describe("a conversation", () => {
   /** @type {FakeSession} */
@@ -77,7 +72,7 @@ describe("a conversation", () => {
 
   beforeEach(() => {
     session = new FakeSession();
-    outbox = new Outbox(/** @type {any} */ (session), storage());
+    outbox = outboxOf(session);
     session.emit("welcome", { user: "me" });
     for (const letter of "abc") session.write("you", letter);
   });
@@ -160,10 +155,10 @@ describe("a conversation", () => {
   test("tells how far an own message got by the other side's cursors", () => {
     const c = open();
     assert.equal(c.stateOf(3), "sent");
-    c.moved({ conversation: "c", user: "you", delivered: 3, read: 2 });
+    c.cursor({ conversation: "c", user: "you", delivered: 3, read: 2 });
     assert.equal(c.stateOf(3), "delivered");
     assert.equal(c.stateOf(2), "read");
-    c.moved({ conversation: "c", user: "you", delivered: 1, read: 1 });
+    c.cursor({ conversation: "c", user: "you", delivered: 1, read: 1 });
     assert.equal(c.stateOf(2), "read", "cursors only move forward");
   });
 });
@@ -175,14 +170,14 @@ describe("the outbox", () => {
   let kept;
   /** @param {FakeSession} s */
   const sitDown = (s) => {
-    const outbox = new Outbox(/** @type {any} */ (s), kept);
+    const outbox = outboxOf(s, kept);
     s.emit("welcome", { user: "me" });
     return outbox;
   };
 
   beforeEach(() => {
     session = new FakeSession();
-    kept = storage();
+    kept = new MemoryKeep();
   });
 
   test("keeps a message over a reload and sends it under the same id", async () => {
@@ -193,7 +188,7 @@ describe("the outbox", () => {
     const outbox = sitDown(later);
     await settled();
     assert.equal(later.log[0].cid, cid);
-    assert.deepEqual([outbox.queued, Object.keys(kept).length], [0, 0]);
+    assert.deepEqual([outbox.queued, (await kept.load("me")).length], [0, 0]);
   });
 
   test("repeats a message whose ack was lost without making a second entry", async () => {
@@ -260,7 +255,7 @@ describe("the outbox", () => {
   test("shows one user nothing of another's", () => {
     session.state = "away";
     sitDown(session).put("c", "text", { text: "a" });
-    const outbox = new Outbox(/** @type {any} */ (session), kept);
+    const outbox = outboxOf(session, kept);
     session.emit("welcome", { user: "somebody else" });
     assert.equal(outbox.queued, 0);
   });
