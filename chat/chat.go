@@ -29,12 +29,31 @@ const (
 	MaxBatch         = 128       // entries and marks in one transaction
 )
 
-// The types of entries. [TypeText] is what people send; the others are posted by the system.
+// The types of entries that people send.
 const (
-	TypeText      = "text"
-	TypeInterview = "interview"
-	TypeSystem    = "system"
+	TypeText     = "text"
+	TypePicture  = "picture"
+	TypeVoice    = "voice"
+	TypeVideo    = "video"
+	TypeFile     = "file"
+	TypeResume   = "resume"
+	TypeJob      = "job"
+	TypeEdit     = "edit"
+	TypeRecall   = "recall"
+	TypeReaction = "reaction"
 )
+
+// The types of entries that the server writes.
+const (
+	TypeExchange    = "exchange"
+	TypeAppointment = "appointment"
+	TypeCall        = "call"
+	TypeInterview   = "interview"
+	TypeSystem      = "system"
+)
+
+// Uncounted are the types that are never unread: they tell nothing new, or change what was counted.
+var Uncounted = []string{TypeSystem, TypeEdit, TypeRecall, TypeReaction}
 
 // Entry is one entry of a log as it is stored: immutable, its content sealed. [Service.Unseal] opens it.
 type Entry struct {
@@ -45,6 +64,16 @@ type Entry struct {
 	Time         time.Time // of the commit, by the server's clock, to the microsecond
 	Type         string
 	Sealed       []byte // read only
+	// Revised is set by a store's reads where a later entry changed this one; a hint does not carry it.
+	Revised *Revised
+}
+
+// Revised is how an entry was changed by a later one of its sender: the latest edit, or a recall, which nothing follows.
+type Revised struct {
+	Seq    Seq
+	Kind   string // TypeEdit or TypeRecall
+	CID    ClientID
+	Sealed []byte // of the edit; read only
 }
 
 // LogValue shows what may stand in a log: neither sender nor content.
@@ -59,6 +88,8 @@ type Cursor struct {
 	User         identity.UserID
 	Delivered    Seq
 	Read         Seq
+	// Quiet says that the member has switched receipts off: Read is for the member's own devices only.
+	Quiet bool
 }
 
 // Draft is an entry before it is in the log.
@@ -67,13 +98,17 @@ type Draft struct {
 	CID          ClientID
 	Type         string
 	Content      json.RawMessage
+	// Confirmed says that the person has seen a warning and wants it all the same.
+	Confirmed bool
 }
 
-// Ack says that an entry is durable. Dup says that it already was before this call.
+// Ack says that an entry is durable. Dup says that it already was before this call. Changed says that what this call would
+// have stored differs from what was sent.
 type Ack struct {
-	Seq  Seq
-	Time time.Time
-	Dup  bool
+	Seq     Seq
+	Time    time.Time
+	Dup     bool
+	Changed bool
 }
 
 // Range picks a page: entries with After < Seq, ascending from After; with Before set instead the page that ends just below

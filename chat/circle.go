@@ -13,22 +13,41 @@ import (
 
 // circle is who is in a conversation and in which role. It never changes after the conversation was opened.
 type circle struct {
-	users []identity.UserID
-	roles []identity.Role
+	users   []identity.UserID
+	parties []Party // in the same order
 }
 
 func circleOf(seats []Seat) circle {
-	c := circle{users: make([]identity.UserID, len(seats)), roles: make([]identity.Role, len(seats))}
+	c := circle{users: make([]identity.UserID, len(seats)), parties: make([]Party, len(seats))}
 	for i, t := range seats {
-		c.users[i], c.roles[i] = t.User, t.Role
+		c.users[i], c.parties[i] = t.User, Party{User: t.User, Role: t.Role, Company: t.Company}
 	}
 	return c
 }
 
 // has says whether the user is in the conversation in that very role (T1).
 func (c circle) has(user identity.UserID, role identity.Role) bool {
-	i := slices.Index(c.users, user)
-	return i >= 0 && c.roles[i] == role
+	i := c.index(user)
+	return i >= 0 && c.parties[i].Role == role
+}
+
+// index is the user's place, -1 for a stranger.
+func (c circle) index(user identity.UserID) int { return slices.Index(c.users, user) }
+
+// hasRole says whether anybody is in the conversation in that role.
+func (c circle) hasRole(role identity.Role) bool {
+	return slices.ContainsFunc(c.parties, func(p Party) bool { return p.Role == role })
+}
+
+// others are all members but the user.
+func (c circle) others(user identity.UserID) []Party {
+	out := make([]Party, 0, len(c.parties))
+	for _, p := range c.parties {
+		if p.User != user {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // circles remembers circles: two generations of at most half the size each, the older dropped as the younger is full.

@@ -3,11 +3,13 @@ package chat
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"slices"
 
 	"parley/internal/identity"
 )
 
-// Gate is asked before something that a person wrote reaches the log, in the order of [Config.Gates]. A refusal is what the
+// Gate is asked before something that a person wrote reaches the log, in the order of [Neighbours]. A refusal is what the
 // person is told, so it tells nothing hidden. What the system posts passes no gate. Any goroutine may call it.
 type Gate interface {
 	// Admit returns the content to be stored in place of the one in a, nil for as it is, or why there is none.
@@ -53,4 +55,111 @@ type AttachmentFacts struct {
 	Width, Height int
 	DurationMS    int64
 	Thumb         bool
+}
+
+// Opener is asked before a new conversation is founded; opening an existing one again asks nobody. A refusal is what the
+// platform's backend is told, so it tells nothing hidden. Any goroutine may call it.
+type Opener interface {
+	// MayOpen says whether the starter may write to the others at all (T1, T4). It may be asked again about the same opening,
+	// after one whose outcome was unknown.
+	MayOpen(ctx context.Context, o Opening) error
+}
+
+// Opening is a conversation that somebody wants to begin. Where the platform itself opens, the starter is the zero Party and
+// others are all members: what one of them has set against another holds all the same.
+type Opening struct {
+	Key     string // the platform's own id of it
+	Starter Party
+	Others  []Party // in the order of opening
+}
+
+// Neighbours are the domains that a [Service] asks; each may be absent.
+type Neighbours struct {
+	Gates       []Gate // asked in this order
+	Openers     []Opener
+	Preferences Preferences // nil: everybody shows what is read
+	Attachments Attachments // nil: what needs one is refused as unavailable
+}
+
+// Use sets the neighbours, in place of those before: for those that need the service themselves. It is called before Run and
+// before anything else is asked of the service.
+func (s *Service) Use(n Neighbours) { s.around = n }
+
+// Enter is the door of what builds on conversations: the table of authorisation first, then membership in the role that the
+// principal acts in; a stranger gets policy.ErrNotFound. It returns all members, the principal first.
+func (s *Service) Enter(ctx context.Context, p identity.Principal, a identity.Action, id ConversationID) ([]Party, error) {
+	c, err := s.enter(ctx, p, a, id)
+	if err != nil {
+		return nil, err
+	}
+	self := Party{User: p.User, Role: p.Role, Company: p.Company}
+	if i := c.index(p.User); c.parties[i].Company != "" {
+		self = c.parties[i]
+	}
+	return append([]Party{self}, c.others(p.User)...), nil
+}
+
+// Parties returns all members, for other parts of the server; policy.ErrNotFound.
+func (s *Service) Parties(ctx context.Context, id ConversationID) ([]Party, error) {
+	c, err := s.circle(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(c.parties), nil
+}
+
+// Admit asks the gates about something that a member is about to write by another way than [Service.Send]; it fills in the
+// others. It returns the content to be stored, that of a itself where no gate left less.
+func (s *Service) Admit(ctx context.Context, a Attempt) (json.RawMessage, error) {
+	c, err := s.circle(ctx, a.Conversation)
+	if err != nil {
+		return nil, err
+	}
+	a.Others = c.others(a.By.User)
+	return s.admit(ctx, a)
+}
+
+// admit asks the gates in their order, each about what the one before it left.
+func (s *Service) admit(ctx context.Context, a Attempt) (json.RawMessage, error) {
+	for _, g := range s.around.Gates {
+		content, err := g.Admit(ctx, a)
+		if err != nil {
+			return nil, err
+		}
+		if content != nil {
+			a.Content = content
+		}
+	}
+	return a.Content, nil
+}
+
+// quiet says which of the users don't show what they have read.
+func (s *Service) quiet(ctx context.Context, users []identity.UserID) (map[identity.UserID]bool, error) {
+	if s.around.Preferences == nil || len(users) == 0 {
+		return nil, nil
+	}
+	quiet, err := s.around.Preferences.NoReceipts(ctx, users)
+	if err != nil {
+		return nil, fmt.Errorf("read preferences: %w", err)
+	}
+	return quiet, nil
+}
+
+// mayOpen asks the openers about a new conversation.
+func (s *Service) mayOpen(ctx context.Context, n NewConversation) error {
+	o := Opening{Key: n.Key}
+	for _, m := range n.Members {
+		p := Party{User: m.User, Role: m.Role, Company: m.CompanyID}
+		if m.User == n.Starter {
+			o.Starter = p
+			continue
+		}
+		o.Others = append(o.Others, p)
+	}
+	for _, opener := range s.around.Openers {
+		if err := opener.MayOpen(ctx, o); err != nil {
+			return err
+		}
+	}
+	return nil
 }

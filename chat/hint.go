@@ -45,6 +45,7 @@ func EncodeHint(h Hint) []byte {
 		b = appendText(b, string(h.User))
 		b = binary.AppendUvarint(b, h.Delivered)
 		b = binary.AppendUvarint(b, h.Read)
+		b = binary.AppendUvarint(b, bit(h.Quiet))
 	case Changed:
 		b = appendText(b, string(h.Conversation))
 	}
@@ -65,7 +66,9 @@ func DecodeHint(b []byte) (Hint, error) {
 			Time: r.time(), Type: r.text(), Sealed: []byte(r.text()),
 		}
 	case hintCursor:
-		h = Cursor{Conversation: ConversationID(r.text()), User: identity.UserID(r.text()), Delivered: r.number(), Read: r.number()}
+		h = Cursor{
+			Conversation: ConversationID(r.text()), User: identity.UserID(r.text()), Delivered: r.number(), Read: r.number(), Quiet: r.flag(),
+		}
 	case hintChanged:
 		h = Changed{Conversation: ConversationID(r.text())}
 	default:
@@ -79,6 +82,13 @@ func DecodeHint(b []byte) (Hint, error) {
 
 func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func bit(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // reader takes fields off the front of b; after the first that is malformed all are zero.
@@ -95,6 +105,12 @@ func (r *reader) number() uint64 {
 	}
 	r.b = r.b[n:]
 	return v
+}
+
+func (r *reader) flag() bool {
+	n := r.number()
+	r.bad = r.bad || n > 1
+	return n == 1
 }
 
 func (r *reader) text() string {

@@ -12,6 +12,7 @@ var hints = []chat.Hint{
 	chat.Entry{Conversation: "c", Seq: 7, Sender: "u", CID: "x", Time: time.UnixMicro(1772600000123456).UTC(), Type: "text", Sealed: []byte{1, 0, 255}},
 	chat.Entry{Conversation: "c", Seq: 1 << 60, Time: time.UnixMicro(-5).UTC(), Type: "system", Sealed: []byte{}},
 	chat.Cursor{Conversation: "c", User: "u", Delivered: 9, Read: 8},
+	chat.Cursor{Conversation: "c", User: "u", Delivered: 9, Read: 8, Quiet: true},
 	chat.Changed{Conversation: "c"},
 }
 

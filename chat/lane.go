@@ -46,6 +46,7 @@ type ticket struct {
 	row     *Row
 	mark    *Mark
 	members []identity.UserID
+	quiet   bool        // the mark is of a member who has switched receipts off
 	answer  chan answer // of capacity 1, so that the lane never waits for who went away
 }
 
@@ -63,20 +64,25 @@ var (
 		"The server is going away. Connect again and send it with the same cid.", "服务正在重启，请重新连接后用相同的 cid 重发。")
 )
 
-// submit hands the ticket to its lane and waits for the answer. If ctx ends first the outcome is unknown.
-func (s *Service) submit(ctx context.Context, id ConversationID, t *ticket) (Placed, error) {
+// queue hands the ticket to its lane.
+func (s *Service) queue(id ConversationID, t *ticket) error {
 	t.answer = make(chan answer, 1)
 	select {
 	case <-s.closing:
-		return Placed{}, errStopping
+		return errStopping
 	default:
 	}
 	select {
 	case s.lane(id).inbox <- t:
+		return nil
 	default:
 		s.metrics.refused.Inc()
-		return Placed{}, errFull
+		return errFull
 	}
+}
+
+// await waits for the answer to a ticket that was queued. If ctx ends first the outcome is unknown.
+func (s *Service) await(ctx context.Context, t *ticket) (Placed, error) {
 	select {
 	case a := <-t.answer:
 		return a.placed, a.err
@@ -210,14 +216,16 @@ func (l *lane) tell(ctx context.Context, rows, marks []*ticket, out Outcome) {
 	for i, t := range rows {
 		if e, ok := l.news(ctx, t.row, out.Rows[i]); ok {
 			l.hub.Committed(t.members, e)
-			if t.row.Discloses != "" {
+			if t.row.Discloses != "" || t.row.Turn != nil {
 				l.hub.Changed(t.members, t.row.Conversation)
 			}
 		}
 	}
 	for i, t := range marks {
 		if out.Marks[i].Moved {
-			l.hub.Moved(t.members, out.Marks[i].Cursor)
+			c := out.Marks[i].Cursor
+			c.Quiet = t.quiet
+			l.hub.Moved(t.members, c)
 		}
 	}
 }
@@ -236,7 +244,7 @@ func (l *lane) news(ctx context.Context, r *Row, p Placed) (Entry, bool) {
 	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
 	page, _, err := l.store.Read(ctx, r.Conversation, Range{After: p.Seq - 1, Limit: 1})
-	if err != nil || len(page) == 0 {
+	if err != nil || len(page) == 0 || page[0].Revised != nil { // a hint would show what was hidden since
 		return Entry{}, false // only a hint is lost
 	}
 	return page[0], true

@@ -22,7 +22,9 @@ type Member struct {
 	User      identity.UserID
 	Role      identity.Role
 	Company   string // of a recruiter or headhunter
-	Disclosed bool   // the full name may be shown to the other side
+	CompanyID identity.CompanyID
+	Disclosed bool // the full name may be shown to the other side
+	Spoke     bool // has sent something
 	Delivered Seq
 	Read      Seq
 
@@ -70,7 +72,9 @@ func (s *Service) sealName(ctx context.Context, id ConversationID, user identity
 
 // member opens a seat. A name whose key was destroyed is erased, not an error.
 func (s *Service) member(ctx context.Context, id ConversationID, t Seat) (Member, error) {
-	m := Member{User: t.User, Role: t.Role, Disclosed: t.Disclosed, Delivered: t.Delivered, Read: t.Read}
+	m := Member{
+		User: t.User, Role: t.Role, CompanyID: t.Company, Disclosed: t.Disclosed, Spoke: t.Spoke, Delivered: t.Delivered, Read: t.Read,
+	}
 	plain, err := unseal(ctx, s.vault, NameKey(id, t.User), nameLabel(id, t.User), t.Name)
 	if errors.Is(err, keys.ErrDestroyed) {
 		m.erased = true
@@ -98,10 +102,15 @@ func (s *Service) members(ctx context.Context, st Standing) ([]Member, error) {
 	return out, nil
 }
 
-func (m Member) wire(viewer identity.UserID) wire.Member {
+// wire is the member as the viewer may see it. Quiet says that the member does not show others what is read.
+func (m Member) wire(viewer identity.UserID, quiet bool) wire.Member {
 	name, masked := m.NameFor(viewer)
-	return wire.Member{
+	w := wire.Member{
 		User: string(m.User), Role: string(m.Role), Name: name, Masked: masked, Disclosed: m.Disclosed,
-		Company: m.Company, Delivered: m.Delivered, Read: m.Read,
+		Company: m.Company, Spoke: m.Spoke, Delivered: m.Delivered, Read: m.Read,
 	}
+	if quiet && m.User != viewer {
+		w.Read = 0
+	}
+	return w
 }

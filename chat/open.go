@@ -33,6 +33,9 @@ type NewConversation struct {
 	Key     string
 	Title   string // the job it is about
 	Members []NewMember
+	// Starter is the member who wants to talk; empty where it is the platform itself. A candidate starts with recruiters
+	// only (T1).
+	Starter identity.UserID
 }
 
 // NewMember is one side. Names are sealed at rest and masked for the other side (T2).
@@ -42,6 +45,7 @@ type NewMember struct {
 	FamilyName string
 	GivenName  string
 	Company    string // of a recruiter or headhunter, shown beside the name
+	CompanyID  identity.CompanyID
 }
 
 // Conversation is a conversation without a viewer: its members' names come out of [Member.NameFor] only.
@@ -49,6 +53,7 @@ type Conversation struct {
 	ID      ConversationID
 	Title   string
 	Opened  time.Time
+	Starter identity.UserID
 	Head    Seq
 	Members []Member
 	Created bool // by this call
@@ -69,6 +74,9 @@ func (s *Service) Open(ctx context.Context, p identity.Principal, n NewConversat
 	}
 	if !errors.Is(err, ErrUnknown) {
 		return Conversation{}, fmt.Errorf("find conversation: %w", err)
+	}
+	if err := s.mayOpen(ctx, n); err != nil {
+		return Conversation{}, err
 	}
 	f, err := s.found(ctx, n)
 	if err != nil {
@@ -101,7 +109,7 @@ func (s *Service) opened(ctx context.Context, id ConversationID, n NewConversati
 		return Conversation{}, err
 	}
 	s.hub.Changed(c.users, id)
-	return Conversation{ID: id, Title: title, Opened: st.Opened, Head: st.Head, Members: members, Created: created}, nil
+	return Conversation{ID: id, Title: title, Opened: st.Opened, Starter: st.Starter, Head: st.Head, Members: members, Created: created}, nil
 }
 
 // found seals what is said of the new conversation. A crash after it leaves keys that seal nothing.
@@ -111,7 +119,7 @@ func (s *Service) found(ctx context.Context, n NewConversation) (Founding, error
 		return Founding{}, fmt.Errorf("mint id: %w", err)
 	}
 	id, now := ConversationID(u.String()), s.now().UTC().Truncate(time.Microsecond)
-	f := Founding{ID: id, Key: n.Key, Opened: now}
+	f := Founding{ID: id, Key: n.Key, Opened: now, Starter: n.Starter}
 	if f.Title, err = seal(ctx, s.vault, BodyKey(id, ""), titleLabel(id), []byte(n.Title)); err != nil {
 		return Founding{}, fmt.Errorf("seal title: %w", err)
 	}
@@ -120,13 +128,13 @@ func (s *Service) found(ctx context.Context, n NewConversation) (Founding, error
 		if err != nil {
 			return Founding{}, err
 		}
-		f.Seats = append(f.Seats, Seat{User: m.User, Role: m.Role, Name: name})
+		f.Seats = append(f.Seats, Seat{User: m.User, Role: m.Role, Company: m.CompanyID, Name: name})
 	}
 	content, err := json.Marshal(wire.SystemContent{Code: "opened"})
 	if err != nil {
 		return Founding{}, fmt.Errorf("encode opening: %w", err)
 	}
-	f.First, err = s.row(ctx, "", Draft{Conversation: id, CID: "opened", Type: TypeSystem, Content: content})
+	f.First, err = s.row(ctx, writing{draft: Draft{Conversation: id, CID: "opened", Type: TypeSystem}, shown: content})
 	f.First.Time = now
 	f.First.Event = openedEvent(f.First.Event)
 	return f, err
@@ -139,7 +147,26 @@ func (n NewConversation) check() error {
 	if !plainText(n.Title, 0, MaxTitle) {
 		return policy.ErrBadRequest.With("The title is too long or not printable.", "标题无效。")
 	}
-	return checkMembers(n.Members)
+	if err := checkMembers(n.Members); err != nil {
+		return err
+	}
+	return checkStarter(n.Starter, n.Members)
+}
+
+// checkStarter enforces T1: a recruiter or headhunter may start with a candidate, a candidate with recruiters.
+func checkStarter(starter identity.UserID, members []NewMember) error {
+	if starter == "" {
+		return nil
+	}
+	i := slices.IndexFunc(members, func(m NewMember) bool { return m.User == starter })
+	if i < 0 {
+		return policy.ErrBadRequest.With("Who starts a conversation is a member of it.", "发起人必须是会话成员。")
+	}
+	headhunter := func(m NewMember) bool { return m.Role == identity.Headhunter }
+	if members[i].Role == identity.Candidate && slices.ContainsFunc(members, headhunter) {
+		return policy.ErrForbidden.With("A candidate may start a conversation with recruiters only.", "求职者只能主动联系招聘者。")
+	}
+	return nil
 }
 
 // checkMembers enforces T1: one candidate, and recruiters or headhunters; nobody twice, so nobody in two roles.
@@ -172,7 +199,7 @@ func (m NewMember) check() error {
 		return policy.ErrBadRequest.With("A member's user id is empty, too long or not printable.", "成员的用户标识无效。")
 	case !plainText(m.FamilyName, 0, MaxName), !plainText(m.GivenName, 0, MaxName), strings.TrimSpace(m.FamilyName+m.GivenName) == "":
 		return policy.ErrBadRequest.With("A member's name is missing, too long or not printable.", "成员姓名无效。")
-	case !plainText(m.Company, 0, MaxCompany):
+	case !plainText(m.Company, 0, MaxCompany), !plainText(string(m.CompanyID), 0, MaxCompany):
 		return policy.ErrBadRequest.With("A member's company is too long or not printable.", "成员公司名称无效。")
 	}
 	return nil

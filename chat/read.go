@@ -2,9 +2,9 @@ package chat
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"parley/internal/identity"
 	"parley/signal/wire"
@@ -29,22 +29,6 @@ func (s *Service) Read(ctx context.Context, p identity.Principal, id Conversatio
 	return page, nil
 }
 
-// Unseal opens an entry for a member; the caller has made sure that it is for one. Of an entry whose sender's words were
-// erased the content is {"erased":true}.
-func (s *Service) Unseal(ctx context.Context, e Entry) (wire.Entry, error) {
-	w := wire.Entry{Conversation: string(e.Conversation), Seq: e.Seq, Sender: string(e.Sender), CID: string(e.CID), Time: e.Time, Type: e.Type}
-	plain, err := unseal(ctx, s.vault, BodyKey(e.Conversation, e.Sender), bodyLabel(e.Conversation, e.Sender, e.CID, e.Type), e.Sealed)
-	switch {
-	case errors.Is(err, keys.ErrDestroyed):
-		w.Content = erasedContent
-	case err != nil:
-		return wire.Entry{}, fmt.Errorf("open entry %d of %s: %w", e.Seq, e.Conversation, err)
-	default:
-		w.Content = json.RawMessage(plain)
-	}
-	return w, nil
-}
-
 // maxLastBytes bounds the ciphertext of last entries in one list; of conversations beyond it Last is left out, the log has it.
 const maxLastBytes = 256 << 10
 
@@ -58,17 +42,19 @@ func (s *Service) List(ctx context.Context, p identity.Principal) ([]wire.Conver
 	if err != nil {
 		return nil, fmt.Errorf("list conversations: %w", err)
 	}
+	all = slices.DeleteFunc(all, func(st Standing) bool { return !circleOf(st.Seats).has(p.User, p.Role) })
+	quiet, err := s.quiet(ctx, usersOf(all))
+	if err != nil {
+		return nil, err
+	}
 	out, budget := make([]wire.Conversation, 0, len(all)), maxLastBytes
 	for _, st := range all {
-		if !circleOf(st.Seats).has(p.User, p.Role) {
-			continue
-		}
 		if st.Last != nil {
 			if budget -= len(st.Last.Sealed); budget < 0 {
 				st.Last = nil
 			}
 		}
-		c, err := s.view(ctx, p.User, st)
+		c, err := s.view(ctx, p.User, st, quiet)
 		if err != nil {
 			return nil, err
 		}
@@ -86,7 +72,23 @@ func (s *Service) View(ctx context.Context, p identity.Principal, id Conversatio
 	if err != nil {
 		return wire.Conversation{}, err
 	}
-	return s.view(ctx, p.User, st)
+	quiet, err := s.quiet(ctx, usersOf([]Standing{st}))
+	if err != nil {
+		return wire.Conversation{}, err
+	}
+	return s.view(ctx, p.User, st, quiet)
+}
+
+// usersOf are the members of the conversations, each once.
+func usersOf(all []Standing) []identity.UserID {
+	var users []identity.UserID
+	for _, st := range all {
+		for _, t := range st.Seats {
+			users = append(users, t.User)
+		}
+	}
+	slices.Sort(users)
+	return slices.Compact(users)
 }
 
 // Members returns who is in the conversation, for other parts of the server. Names come out of [Member.NameFor] only.
@@ -98,8 +100,8 @@ func (s *Service) Members(ctx context.Context, id ConversationID) ([]Member, err
 	return s.members(ctx, st)
 }
 
-func (s *Service) view(ctx context.Context, viewer identity.UserID, st Standing) (wire.Conversation, error) {
-	c := wire.Conversation{ID: string(st.ID), Head: st.Head, Unread: st.Unread}
+func (s *Service) view(ctx context.Context, viewer identity.UserID, st Standing, quiet map[identity.UserID]bool) (wire.Conversation, error) {
+	c := wire.Conversation{ID: string(st.ID), Head: st.Head, Unread: st.Unread, Exchanged: st.Exchanged, Appointment: st.Appointment}
 	title, err := s.title(ctx, st)
 	if err != nil {
 		return wire.Conversation{}, err
@@ -110,7 +112,7 @@ func (s *Service) view(ctx context.Context, viewer identity.UserID, st Standing)
 		return wire.Conversation{}, err
 	}
 	for _, m := range members {
-		c.Members = append(c.Members, m.wire(viewer))
+		c.Members = append(c.Members, m.wire(viewer, quiet[m.User]))
 	}
 	if st.Last != nil {
 		last, err := s.Unseal(ctx, *st.Last)

@@ -34,6 +34,10 @@ func nameLabel(id ConversationID, user identity.UserID) []byte {
 	return label("name", string(id), string(user))
 }
 
+func valueLabel(id ConversationID, user identity.UserID, what string) []byte {
+	return label("value", string(id), string(user), what)
+}
+
 func titleLabel(id ConversationID) []byte { return label("title", string(id)) }
 
 func label(parts ...string) []byte {

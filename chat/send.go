@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,38 +13,83 @@ import (
 	"parley/storage/keys"
 )
 
-// Send appends what a member says; only text for now. It returns when the entry is durable. After an error that invites
-// another try, or the end of ctx, the outcome is unknown: sending again with the same cid makes no second entry and returns
-// the first one's place.
+// Send appends what a member says. It returns when the entry is durable. After an error that invites another try, or the
+// end of ctx, the outcome is unknown: sending again with the same cid makes no second entry and returns the first one's
+// place.
 func (s *Service) Send(ctx context.Context, p identity.Principal, d Draft) (Ack, error) {
-	c, err := s.enter(ctx, p, identity.ChatSend, d.Conversation)
+	wait, err := s.Begin(ctx, p, d)
 	if err != nil {
 		return Ack{}, err
 	}
-	if err := checkClientID(d.CID); err != nil {
-		return Ack{}, err
-	}
-	if d.Type != TypeText {
-		return Ack{}, policy.ErrBadRequest.With("Entries of this type can't be sent.", "不能发送这种类型的消息。")
-	}
-	return s.add(ctx, c, p.User, d, "")
+	return wait(ctx)
 }
 
-// Post appends an entry by the system, of type "interview" or "system". It is idempotent by d.CID, which must be the same
+// Begin is the first half of [Service.Send]: it checks, asks the gates, seals and puts into the queue. What one goroutine
+// begins in a conversation is in the log in the same order. Wait is the other half and returns when the entry is durable; it
+// may be called once, or not at all: the entry is stored all the same.
+func (s *Service) Begin(ctx context.Context, p identity.Principal, d Draft) (wait func(context.Context) (Ack, error), err error) {
+	c, err := s.enter(ctx, p, identity.ChatSend, d.Conversation)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkClientID(d.CID); err != nil {
+		return nil, err
+	}
+	if !kinds[d.Type].sent {
+		return nil, policy.ErrBadRequest.With("Entries of this type can't be sent.", "不能发送这种类型的消息。")
+	}
+	w, err := written(c, p.User, d)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.pass(ctx, p, &w); err != nil {
+		if ack, ok := s.stored(ctx, p.User, d, err); ok {
+			return func(context.Context) (Ack, error) { return ack, nil }, nil
+		}
+		return nil, err
+	}
+	return s.begin(ctx, w)
+}
+
+// Post appends an entry by the system, of a type that the server writes. It is idempotent by d.CID, which must be the same
 // on every try and not "opened" or "name_disclosed", which are taken; d.Conversation is not looked at.
 func (s *Service) Post(ctx context.Context, id ConversationID, d Draft) (Ack, error) {
 	d.Conversation = id
-	c, err := s.circle(ctx, id)
+	if k, ok := kinds[d.Type]; !ok || k.sent {
+		return Ack{}, policy.ErrBadRequest.With("The system does not post entries of this type.", "系统不发送这种类型的消息。")
+	}
+	return s.Put(ctx, Posting{Draft: d})
+}
+
+// Put appends for a domain that builds on the log; it asks neither the table of authorisation nor the gates, and lets a domain
+// recall and edit at any time. What holds of an entry's type holds: facts of attachments, T3, T6. It is idempotent by the
+// sender and the cid, any printable text of [MaxClientID] bytes. A step that can't be taken is [ErrTurn], wrapped.
+func (s *Service) Put(ctx context.Context, p Posting) (Ack, error) {
+	c, err := s.circle(ctx, p.Conversation)
 	if err != nil {
 		return Ack{}, err
 	}
-	if err := checkSystemID(d.CID); err != nil {
+	if err := checkSystemID(p.CID); err != nil {
 		return Ack{}, err
 	}
-	if d.Type != TypeInterview && d.Type != TypeSystem {
-		return Ack{}, policy.ErrBadRequest.With("The system does not post entries of this type.", "系统不发送这种类型的消息。")
+	w, err := written(c, p.Sender, p.Draft)
+	if err != nil {
+		return Ack{}, err
 	}
-	return s.add(ctx, c, "", d, "")
+	w.put, w.discloses, w.turn = true, p.Discloses, p.Turn
+	if p.Sender != "" {
+		if err := s.prepare(ctx, &w); err != nil {
+			return Ack{}, err
+		}
+	}
+	if p.Wrote != nil {
+		w.sent, w.cut = p.Wrote, true
+	}
+	wait, err := s.begin(ctx, w)
+	if err != nil {
+		return Ack{}, err
+	}
+	return wait(ctx)
 }
 
 // disclosed is the cid of the entry that tells of a disclosure. A conversation has one candidate, so there is one.
@@ -52,54 +98,152 @@ const disclosed ClientID = "name_disclosed"
 // Disclose lets the other side see the candidate's full name in this conversation from now on (T2). The flag and the entry
 // that tells of it are one transaction. It can't be taken back; repeating it changes nothing.
 func (s *Service) Disclose(ctx context.Context, p identity.Principal, id ConversationID) error {
-	c, err := s.enter(ctx, p, identity.ChatDisclose, id)
-	if err != nil {
+	if _, err := s.enter(ctx, p, identity.ChatDisclose, id); err != nil {
 		return err
 	}
 	content, err := json.Marshal(wire.SystemContent{Code: "name_disclosed", User: string(p.User)})
 	if err != nil {
 		return fmt.Errorf("encode disclosure: %w", err)
 	}
-	_, err = s.add(ctx, c, "", Draft{Conversation: id, CID: disclosed, Type: TypeSystem, Content: content}, p.User)
+	d := Draft{Conversation: id, CID: disclosed, Type: TypeSystem, Content: content}
+	_, err = s.Put(ctx, Posting{Draft: d, Discloses: p.User})
 	return err
 }
 
-// add checks, seals and appends.
-func (s *Service) add(ctx context.Context, c circle, sender identity.UserID, d Draft, discloses identity.UserID) (Ack, error) {
-	row, err := s.row(ctx, sender, d)
-	if err != nil {
-		return Ack{}, err
-	}
-	row.Discloses = discloses
-	placed, err := s.submit(ctx, d.Conversation, &ticket{row: &row, members: c.users})
-	if errors.Is(err, ErrUnknown) {
-		return Ack{}, policy.ErrNotFound
-	}
-	if err != nil {
-		return Ack{}, err
-	}
-	return Ack{Seq: placed.Seq, Time: placed.Time, Dup: placed.Dup}, nil
+// writing is an entry on its way from its sender to its row.
+type writing struct {
+	circle circle
+	sender identity.UserID
+	draft  Draft
+	value  any             // the content as the type that wire has for it
+	sent   json.RawMessage // what the sender wrote, in canonical form
+	shown  json.RawMessage // what members will see
+	cut    bool            // that is less than the sender wrote
+	put    bool            // by a domain, see [Service.Put]
+
+	discloses identity.UserID
+	revises   *Revision
+	turn      *Turn
 }
 
-// row is the draft with its content checked, in canonical form and sealed (A4).
-func (s *Service) row(ctx context.Context, sender identity.UserID, d Draft) (Row, error) {
-	check, ok := contents[d.Type]
+// written is the draft with its content understood, in canonical form.
+func written(c circle, sender identity.UserID, d Draft) (writing, error) {
+	k, ok := kinds[d.Type]
 	if !ok {
-		return Row{}, errContent
+		return writing{}, errContent
 	}
-	plain, err := check(d.Content)
+	value, plain, err := k.form(d.Content)
 	if err != nil {
-		return Row{}, err
+		return writing{}, err
 	}
-	sealed, err := seal(ctx, s.vault, BodyKey(d.Conversation, sender), bodyLabel(d.Conversation, sender, d.CID, d.Type), plain)
+	return writing{circle: c, sender: sender, draft: d, value: value, sent: plain, shown: plain}, nil
+}
+
+// becomes sets another content than was sent.
+func (w *writing) becomes(value any) error {
+	plain, err := encode(value)
+	if err != nil {
+		return err
+	}
+	w.value, w.shown = value, plain
+	return nil
+}
+
+// pass prepares the entry and asks the gates about it.
+func (s *Service) pass(ctx context.Context, p identity.Principal, w *writing) error {
+	if err := s.prepare(ctx, w); err != nil {
+		return err
+	}
+	if len(s.around.Gates) == 0 {
+		return nil
+	}
+	content, err := s.admit(ctx, Attempt{
+		By: p, Conversation: w.draft.Conversation, Others: w.circle.others(p.User), CID: w.draft.CID, Type: w.draft.Type,
+		Content: w.shown, Confirmed: w.draft.Confirmed,
+	})
+	if err != nil {
+		return err
+	}
+	if bytes.Equal(content, w.shown) {
+		return nil
+	}
+	if w.value, w.shown, err = kinds[w.draft.Type].form(content); err != nil {
+		return fmt.Errorf("a gate broke the content: %v", err) // not the sender's fault
+	}
+	w.cut = true
+	return nil
+}
+
+// prepare does what entries of the type need before anybody sees them.
+func (s *Service) prepare(ctx context.Context, w *writing) error {
+	if f := kinds[w.draft.Type].prepare; f != nil {
+		return f(s, ctx, w)
+	}
+	return nil
+}
+
+// stored is the answer for an entry that was refused but is in the log: the refusal came too late, after a first try whose
+// answer was lost.
+func (s *Service) stored(ctx context.Context, sender identity.UserID, d Draft, err error) (Ack, bool) {
+	var refused *policy.Refusal
+	if !errors.As(err, &refused) {
+		return Ack{}, false
+	}
+	p, err := s.store.Place(ctx, d.Conversation, sender, d.CID)
+	return Ack{Seq: p.Seq, Time: p.Time, Dup: true}, err == nil
+}
+
+// begin seals and puts into the queue.
+func (s *Service) begin(ctx context.Context, w writing) (func(context.Context) (Ack, error), error) {
+	row, err := s.row(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	t := &ticket{row: &row, members: w.circle.users}
+	if err := s.queue(row.Conversation, t); err != nil {
+		return nil, err
+	}
+	changed := w.cut || !bytes.Equal(w.sent, w.shown)
+	return func(ctx context.Context) (Ack, error) {
+		placed, err := s.await(ctx, t)
+		if err != nil {
+			return Ack{}, told(err)
+		}
+		return Ack{Seq: placed.Seq, Time: placed.Time, Dup: placed.Dup, Changed: changed}, nil
+	}, nil
+}
+
+// told turns the outcomes of a row that people may cause into what they are told.
+func told(err error) error {
+	switch {
+	case errors.Is(err, ErrUnknown):
+		return policy.ErrNotFound
+	case errors.Is(err, ErrRecalled):
+		return errRecalled
+	}
+	return err
+}
+
+// row is the entry sealed (A4). Where members see less than the sender wrote, that stands behind it, as evidence (E1): a line
+// that only [Service.Original] gives out.
+func (s *Service) row(ctx context.Context, w writing) (Row, error) {
+	d := w.draft
+	plain := w.shown
+	if w.cut {
+		plain = bytes.Join([][]byte{w.shown, w.sent}, []byte("\n"))
+	}
+	sealed, err := seal(ctx, s.vault, BodyKey(d.Conversation, w.sender), bodyLabel(d.Conversation, w.sender, d.CID, d.Type), plain)
 	if errors.Is(err, keys.ErrDestroyed) { // the sender's words were erased for good (R2, R4)
 		return Row{}, policy.ErrGone
 	}
 	if err != nil {
 		return Row{}, fmt.Errorf("seal entry: %w", err)
 	}
-	row := Row{Conversation: d.Conversation, Sender: sender, CID: d.CID, Type: d.Type, Sealed: sealed}
-	row.Event, err = s.event(row, plain)
+	row := Row{
+		Conversation: d.Conversation, Sender: w.sender, CID: d.CID, Type: d.Type, Sealed: sealed,
+		Discloses: w.discloses, Revises: w.revises, Turn: w.turn,
+	}
+	row.Event, err = s.event(row, w.shown)
 	return row, err
 }
 
@@ -110,10 +254,15 @@ func (s *Service) Mark(ctx context.Context, p identity.Principal, id Conversatio
 	if err != nil {
 		return err
 	}
-	m := Mark{Conversation: id, User: p.User, Delivered: max(delivered, read), Read: read}
-	_, err = s.submit(ctx, id, &ticket{mark: &m, members: c.users})
-	if errors.Is(err, ErrUnknown) {
-		return policy.ErrNotFound
+	quiet, err := s.quiet(ctx, []identity.UserID{p.User})
+	if err != nil {
+		return err
 	}
-	return err
+	m := Mark{Conversation: id, User: p.User, Delivered: max(delivered, read), Read: read}
+	t := &ticket{mark: &m, members: c.users, quiet: quiet[p.User]}
+	if err := s.queue(id, t); err != nil {
+		return err
+	}
+	_, err = s.await(ctx, t)
+	return told(err)
 }

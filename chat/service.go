@@ -24,6 +24,8 @@ type Config struct {
 	CommitTimeout time.Duration
 	// Events puts an event for each entry into the outbox, for a webhook. Without a webhook nobody would take them out.
 	Events bool
+	// Neighbours are asked before something reaches the log; see also [Service.Use].
+	Neighbours Neighbours
 
 	Now     func() time.Time
 	Log     *slog.Logger
@@ -64,6 +66,8 @@ type Service struct {
 	metrics *metrics
 	events  bool
 	circles *circles
+	around  Neighbours
+	looking chan struct{} // holds a value for each search under way
 
 	seed    maphash.Seed
 	lanes   []*lane
@@ -77,7 +81,7 @@ func New(store Store, vault keys.Vault, hub Hub, c Config) *Service {
 	c = c.withDefaults()
 	s := &Service{
 		store: store, vault: vault, hub: hub, now: c.Now, events: c.Events, circles: newCircles(maxCircles),
-		seed: maphash.MakeSeed(), closing: make(chan struct{}), stopped: make(chan struct{}),
+		around: c.Neighbours, looking: make(chan struct{}, maxSearches), seed: maphash.MakeSeed(), closing: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	s.metrics = newMetrics(c.Metrics, s.queued)
 	for range c.Lanes {

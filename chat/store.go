@@ -13,6 +13,9 @@ import (
 // ErrUnknown is what a [Store] answers about a conversation that it does not have.
 var ErrUnknown = errors.New("chat: no such conversation")
 
+// ErrRecalled is what a [Store] answers to a revision of an entry that was recalled already.
+var ErrRecalled = errors.New("chat: the entry was recalled")
+
 // Store keeps conversations. Any goroutine may call it. What it is given belongs to the caller and is not changed; what it
 // returns belongs to the caller.
 //
@@ -29,9 +32,12 @@ type Store interface {
 	// batch, is not stored: its place is the original's, with Dup, and the head stays. The event of each row that was
 	// stored, see [Row.EventAt], goes into the outbox in the same transaction, as does that of a founding's first entry. A
 	// *RowError says that nothing of the batch was stored because of that row, and that the others can be tried without it.
+	// What a row discloses, revises or turns is done in the same transaction, or the row is not stored.
 	Append(ctx context.Context, b Batch) (Outcome, error)
+	// Place says where in the log the entry of that name is, as a repeat. ErrUnknown if there is none.
+	Place(ctx context.Context, id ConversationID, sender identity.UserID, cid ClientID) (Placed, error)
 	// Read returns a page (r.Limit is between 1 and MaxPage), ascending and without a gap, and the head at that moment. A
-	// page holds at most MaxPageBytes of ciphertext, or one entry. ErrUnknown.
+	// page holds at most MaxPageBytes of ciphertext, that of revisions included, or one entry. ErrUnknown.
 	Read(ctx context.Context, id ConversationID, r Range) ([]Entry, Seq, error)
 	// List returns the user's conversations, last active first, at most limit.
 	List(ctx context.Context, user identity.UserID, limit int) ([]Standing, error)
@@ -39,6 +45,20 @@ type Store interface {
 	Heads(ctx context.Context, user identity.UserID, role identity.Role, limit int) (map[ConversationID]Seq, error)
 	// Load returns one conversation; Unread is the user's. ErrUnknown. It says nothing about whether the user may see it.
 	Load(ctx context.Context, id ConversationID, user identity.UserID) (Standing, error)
+	// Recent returns entries below a seq (0: any) that are older than until, the newest seq first: at most limit, and of at
+	// most MaxPageBytes of ciphertext, or one entry.
+	Recent(ctx context.Context, id ConversationID, below Seq, until time.Time, limit int) ([]Entry, error)
+	ThingStore
+}
+
+// ThingStore reads what the turns of rows have made. The rules of [Store] hold.
+type ThingStore interface {
+	// Thing returns one thing of a conversation; ErrUnknown.
+	Thing(ctx context.Context, id ConversationID, thing ThingID) (Thing, error)
+	// Things returns the things of one kind in a conversation, that of the latest step first; at most MaxThings.
+	Things(ctx context.Context, id ConversationID, kind string) ([]Thing, error)
+	// Expiring returns things of one kind, of any conversation, that expire before the moment, the earliest first.
+	Expiring(ctx context.Context, kind string, before time.Time, limit int) ([]Thing, error)
 }
 
 type (
@@ -48,16 +68,20 @@ type (
 		Key    string // the platform's own id of it; unique
 		Title  []byte // sealed
 		Opened time.Time
-		Seats  []Seat
-		First  Row
+		// Starter is the member who wanted it; empty for the platform itself.
+		Starter identity.UserID
+		Seats   []Seat
+		First   Row
 	}
 
 	// Seat is a member as it is stored.
 	Seat struct {
 		User      identity.UserID
 		Role      identity.Role
+		Company   identity.CompanyID
 		Name      []byte // sealed
 		Disclosed bool   // the member let the others see the full name (T2); never taken back
+		Spoke     bool   // the log has an entry of the member's; a founding has none
 		Delivered Seq
 		Read      Seq
 	}
@@ -67,12 +91,18 @@ type (
 		ID     ConversationID
 		Title  []byte // sealed
 		Opened time.Time
-		Head   Seq
-		Last   *Entry // the entry at Head
-		Seats  []Seat // in the order of opening
-		// Unread counts the entries after one user's read cursor that are neither that user's nor of type "system"; it stops
-		// at MaxUnread.
+		// Starter is the member who wanted it; empty for the platform itself.
+		Starter identity.UserID
+		Head    Seq
+		Last    *Entry // the entry at Head
+		Seats   []Seat // in the order of opening
+		// Unread counts the entries after one user's read cursor that are neither that user's nor of an uncounted type; it
+		// stops at MaxUnread.
 		Unread uint64
+		// Exchanged says that an exchange is in state "accepted"; Appointment is the state of the appointment that was last
+		// changed, empty if there is none.
+		Exchanged   bool
+		Appointment string
 	}
 
 	// Batch is what one transaction stores: at most MaxBatch rows and marks together, at least one.
@@ -91,8 +121,19 @@ type (
 		Sealed       []byte
 		// Discloses names the member whose full name is disclosed from this entry on, in the same transaction.
 		Discloses identity.UserID
+		// Revises names an earlier entry that this one changes. If that was recalled, the row is not stored and its outcome is
+		// ErrRecalled.
+		Revises *Revision
+		// Turn is a step that is taken with this entry; see [Turn].
+		Turn *Turn
 		// Event tells a webhook of this entry; without a kind none is told. Its time and seq are those of the place.
 		Event outbox.Event
+	}
+
+	// Revision says what a row does to an earlier entry of its sender: TypeEdit or TypeRecall.
+	Revision struct {
+		Target Seq
+		Kind   string
 	}
 
 	// Mark moves a member's cursors forward; what is lower than before or beyond the head is brought into that range.
@@ -109,7 +150,8 @@ type (
 		Marks []Moved
 	}
 
-	// Placed says where a row is in the log. Err is ErrUnknown if there is no such conversation.
+	// Placed says where a row is in the log. Err is ErrUnknown if there is no such conversation, or ErrTurn or ErrRecalled if
+	// the row was not stored because of that.
 	Placed struct {
 		Seq  Seq
 		Time time.Time

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -15,6 +16,12 @@ const (
 	KindExchange    = "exchange"
 	KindAppointment = "appointment"
 )
+
+// MaxThings is how many things of one kind are read of a conversation, those changed last.
+const MaxThings = 200
+
+// StateAccepted is the state of an exchange that has happened and holds.
+const StateAccepted = "accepted"
 
 // Thing is something in a conversation that goes from state to state by entries of the log: a step and its entry are one
 // transaction, so the log tells every step and each is taken once.
@@ -40,6 +47,7 @@ type Turn struct {
 	What    string
 	Opener  identity.UserID
 	From    string
+	After   Seq // not 0: nor may the last step be another than that of this seq
 	To      string
 	Expires time.Time // zero: never
 	Sealed  []byte    // nil: as before
@@ -55,4 +63,6 @@ type Posting struct {
 	Sender    identity.UserID
 	Discloses identity.UserID // see [Row]
 	Turn      *Turn
+	// Wrote is what the sender wrote where a gate left less of it in Content; it is kept as evidence.
+	Wrote json.RawMessage
 }

@@ -27,6 +27,9 @@ type room struct {
 	seats    []chat.Seat
 	log      []chat.Entry
 	cids     map[name]chat.Seq
+	roots    map[chat.Seq]chat.Seq     // of what was revised, and of edits: the entry that it is all about
+	revised  map[chat.Seq]chat.Revised // of roots: by what, the last time
+	things   map[chat.ThingID]chat.Thing
 }
 
 type name struct {
@@ -73,7 +76,10 @@ func (m *Memory) Open(ctx context.Context, f chat.Founding) (chat.ConversationID
 	if m.keys == nil {
 		m.keys, m.all = map[string]chat.ConversationID{}, map[chat.ConversationID]*room{}
 	}
-	r := &room{founding: f, cids: map[name]chat.Seq{}}
+	r := &room{
+		founding: f, cids: map[name]chat.Seq{}, roots: map[chat.Seq]chat.Seq{}, revised: map[chat.Seq]chat.Revised{},
+		things: map[chat.ThingID]chat.Thing{},
+	}
 	for _, t := range f.Seats {
 		t.Name = slices.Clone(t.Name)
 		r.seats = append(r.seats, t)
@@ -133,6 +139,13 @@ func checkRow(r chat.Row) {
 	must(r.Conversation != "" && r.CID != "" && r.Type != "", "a row without conversation, cid or type")
 	must(len(r.Sealed) > 0, "a row without content")
 	must(whole(r.Time), "a row whose time is not UTC to the microsecond")
+	if v := r.Revises; v != nil {
+		must(v.Target > 0 && (v.Kind == chat.TypeEdit || v.Kind == chat.TypeRecall), "a revision without target or kind")
+	}
+	if t := r.Turn; t != nil {
+		must(t.Thing != "" && t.To != "" && (t.From != "" || t.Kind != ""), "a turn without thing, kind or state")
+		must(t.Expires.IsZero() || whole(t.Expires), "a turn whose expiry is not UTC to the microsecond")
+	}
 }
 
 func (r *room) place(row chat.Row) chat.Placed {
@@ -141,6 +154,9 @@ func (r *room) place(row chat.Row) chat.Placed {
 		return chat.Placed{Seq: seq, Time: r.log[seq-1].Time, Dup: true}
 	}
 	seq := chat.Seq(len(r.log) + 1)
+	if err := r.step(row, seq); err != nil {
+		return chat.Placed{Err: err}
+	}
 	r.cids[n] = seq
 	r.log = append(r.log, chat.Entry{
 		Conversation: row.Conversation, Seq: seq, Sender: row.Sender, CID: row.CID, Time: row.Time, Type: row.Type,
@@ -150,6 +166,56 @@ func (r *room) place(row chat.Row) chat.Placed {
 		r.seats[i].Disclosed = true
 	}
 	return chat.Placed{Seq: seq, Time: row.Time}
+}
+
+// step does what a row brings with it; an error leaves everything as it was.
+func (r *room) step(row chat.Row, seq chat.Seq) error {
+	if v := row.Revises; v != nil && r.revised[v.Target].Kind == chat.TypeRecall {
+		return chat.ErrRecalled
+	}
+	if t := row.Turn; t != nil {
+		if err := r.turn(row.Conversation, *t, seq, row.Time); err != nil {
+			return err
+		}
+	}
+	if v := row.Revises; v != nil {
+		by := chat.Revised{Seq: seq, Kind: v.Kind}
+		if v.Kind == chat.TypeEdit {
+			by.CID, by.Sealed = row.CID, slices.Clone(row.Sealed)
+			r.roots[seq] = v.Target
+		}
+		r.roots[v.Target], r.revised[v.Target] = v.Target, by
+	}
+	return nil
+}
+
+func (r *room) turn(id chat.ConversationID, t chat.Turn, seq chat.Seq, at time.Time) error {
+	was, ok := r.things[t.Thing]
+	if ok != (t.From != "") || was.State != t.From || t.After != 0 && t.After != was.Seq {
+		return chat.ErrTurn
+	}
+	if t.From == "" {
+		was = chat.Thing{Conversation: id, ID: t.Thing, Kind: t.Kind, What: t.What, Opener: t.Opener}
+	}
+	was.State, was.Seq, was.Changed, was.Expires = t.To, seq, at, t.Expires
+	if t.Sealed != nil {
+		was.Sealed = slices.Clone(t.Sealed)
+	}
+	r.things[t.Thing] = was
+	return nil
+}
+
+// shown are copies of the entries with what later ones did to them.
+func (r *room) shown(log []chat.Entry) []chat.Entry {
+	log = slices.Clone(log)
+	for i, e := range log {
+		by, ok := r.revised[r.roots[e.Seq]]
+		if ok && by.Seq != e.Seq {
+			by.Sealed = slices.Clone(by.Sealed)
+			log[i].Revised = &by
+		}
+	}
+	return log
 }
 
 func (r *room) seat(user identity.UserID) int {
@@ -185,7 +251,7 @@ func (m *Memory) Read(ctx context.Context, id chat.ConversationID, r chat.Range)
 	if r.Before > 0 {
 		last = max(first, min(head, r.Before-1))
 	}
-	picked := slices.Clone(room.log[first:last])
+	picked := room.shown(room.log[first:last])
 	if r.Before > 0 {
 		slices.Reverse(picked)
 	}
@@ -201,7 +267,11 @@ func cut(from []chat.Entry, limit int) []chat.Entry {
 	var page []chat.Entry
 	size := 0
 	for _, e := range from[:min(limit, len(from))] {
-		if size += len(e.Sealed); size > chat.MaxPageBytes && len(page) > 0 {
+		size += len(e.Sealed)
+		if e.Revised != nil {
+			size += len(e.Revised.Sealed)
+		}
+		if size > chat.MaxPageBytes && len(page) > 0 {
 			break
 		}
 		e.Sealed = slices.Clone(e.Sealed)
@@ -256,18 +326,26 @@ func (m *Memory) Load(ctx context.Context, id chat.ConversationID, user identity
 func (r *room) standing(user identity.UserID) chat.Standing {
 	last := cut(r.log[len(r.log)-1:], 1)[0]
 	st := chat.Standing{
-		ID: r.founding.ID, Title: slices.Clone(r.founding.Title), Opened: r.founding.Opened, Head: last.Seq, Last: &last,
+		ID: r.founding.ID, Title: slices.Clone(r.founding.Title), Opened: r.founding.Opened, Starter: r.founding.Starter,
+		Head: last.Seq, Last: &last,
 	}
 	for _, t := range r.seats {
 		t.Name = slices.Clone(t.Name)
+		t.Spoke = slices.ContainsFunc(r.log, func(e chat.Entry) bool { return e.Sender == t.User })
 		st.Seats = append(st.Seats, t)
+	}
+	for _, t := range r.thingsOf(chat.KindExchange) {
+		st.Exchanged = st.Exchanged || t.State == chat.StateAccepted
+	}
+	if all := r.thingsOf(chat.KindAppointment); len(all) > 0 {
+		st.Appointment = all[0].State
 	}
 	i := r.seat(user)
 	if i < 0 {
 		return st
 	}
 	for _, e := range r.log[r.seats[i].Read:] {
-		if e.Sender != user && e.Type != chat.TypeSystem && st.Unread < chat.MaxUnread {
+		if e.Sender != user && !slices.Contains(chat.Uncounted, e.Type) && st.Unread < chat.MaxUnread {
 			st.Unread++
 		}
 	}
