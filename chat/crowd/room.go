@@ -1,0 +1,259 @@
+package crowd
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"parley/internal/identity"
+	"parley/internal/policy"
+	"parley/signal/wire"
+)
+
+// room is a room on this node. Its goroutine owns all below "owner"; the mutex guards what Say looks at.
+type room struct {
+	s     *Service
+	id    RoomID
+	inbox chan *said
+	ops   chan func()
+	ended chan struct{} // closed: nothing more is answered
+
+	mu     sync.Mutex
+	row    Room
+	guests map[identity.UserID]guest
+
+	// owner
+	subs    map[Subscriber]struct{}
+	waiting []*said           // since the last beat
+	shown   []wire.CrowdEntry // to be shown at the next beat
+	ring    []wire.CrowdEntry
+	others  map[string]others // people elsewhere, by node
+	empty   time.Time         // since when nobody is here; zero while somebody is
+	looked  time.Time
+}
+
+// others is what another node says of how many people are in the room there.
+type others struct {
+	people int
+	told   time.Time
+}
+
+func newRoom(s *Service, row Room, ring []wire.CrowdEntry) *room {
+	return &room{
+		s: s, id: row.ID, row: row, ring: ring, inbox: make(chan *said, MaxQueue), ops: make(chan func(), 256),
+		ended: make(chan struct{}), guests: map[identity.UserID]guest{}, subs: map[Subscriber]struct{}{},
+		others: map[string]others{}, empty: s.cfg.Now(), looked: s.cfg.Now(),
+	}
+}
+
+// run beats until ctx ends or the room has been empty for a while. What is in the inbox then is still stored and answered.
+func (r *room) run(ctx context.Context) {
+	defer r.s.sleep(r)
+	defer close(r.ended)
+	beat := time.NewTicker(Beat)
+	defer beat.Stop()
+	for {
+		select {
+		case f := <-r.ops:
+			f()
+		case now := <-beat.C:
+			if r.beat(ctx, now) {
+				return
+			}
+		case <-ctx.Done():
+			r.gather()
+			r.store(context.WithoutCancel(ctx))
+			return
+		}
+	}
+}
+
+// beat stores what was said, shows it, and says whether the room ends.
+func (r *room) beat(ctx context.Context, now time.Time) (end bool) {
+	r.gather()
+	r.store(ctx)
+	r.show()
+	if now.Sub(r.looked) >= lookEvery {
+		r.looked = now
+		r.look(ctx)
+	}
+	if len(r.subs) > 0 {
+		r.empty = time.Time{}
+		return false
+	}
+	if r.empty.IsZero() {
+		r.empty = now
+	}
+	return now.Sub(r.empty) > idleAfter && len(r.inbox) == 0 && len(r.ops) == 0
+}
+
+func (r *room) gather() {
+	for len(r.waiting) < MaxQueue {
+		select {
+		case one := <-r.inbox:
+			r.waiting = append(r.waiting, one)
+		default:
+			return
+		}
+	}
+}
+
+// storeTimeout bounds one transaction.
+const storeTimeout = 10 * time.Second
+
+// store makes what waits durable and answers for it. A crash before the commit leaves nothing, one after it entries whose
+// senders were not answered: they say it again under the same cid and get the first place. An error is answered as unknown.
+func (r *room) store(ctx context.Context) {
+	for len(r.waiting) > 0 {
+		n := min(len(r.waiting), MaxBatch)
+		r.storeSome(ctx, r.waiting[:n])
+		r.waiting = r.waiting[n:]
+	}
+	r.waiting = nil
+}
+
+func (r *room) storeSome(ctx context.Context, batch []*said) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	rows := make([]Row, len(batch))
+	for i, one := range batch {
+		rows[i] = one.row
+	}
+	began := time.Now()
+	placed, err := r.s.cfg.Store.Append(ctx, r.id, rows)
+	r.s.metrics.commit.Observe(time.Since(began).Seconds())
+	if err == nil && len(placed) != len(batch) {
+		err = errOther
+	}
+	if err != nil {
+		r.s.cfg.Log.ErrorContext(ctx, "entries of a crowd could not be stored", slog.String("room", string(r.id)), slog.Int("entries", len(batch)), slog.Any("err", err))
+	}
+	for i, one := range batch {
+		if err != nil {
+			one.answer <- outcome{err: policy.ErrUnavailable}
+			continue
+		}
+		one.answer <- outcome{placed: placed[i]}
+		if !placed[i].Dup {
+			one.entry.Seq = placed[i].Seq
+			r.shown = append(r.shown, one.entry)
+			r.s.metrics.entries.Inc()
+		}
+	}
+}
+
+// wait returns what became of an entry. If ctx ends first that is unknown.
+func (r *room) wait(ctx context.Context, one *said) (Placed, error) {
+	select {
+	case o := <-one.answer:
+		return o.placed, o.err
+	case <-ctx.Done():
+		return Placed{}, ctx.Err()
+	case <-r.ended:
+	}
+	select {
+	case o := <-one.answer:
+		return o.placed, o.err
+	default:
+		return Placed{}, policy.ErrUnavailable
+	}
+}
+
+// do has the owner call f; a room that has ended calls nothing.
+func (r *room) do(f func()) bool {
+	select {
+	case r.ops <- f:
+		return true
+	case <-r.ended:
+		return false
+	}
+}
+
+// try is do for who must not wait: with too much to do already, f is not called.
+func (r *room) try(f func()) {
+	select {
+	case r.ops <- f:
+	default:
+	}
+}
+
+func (r *room) join(ctx context.Context, sub Subscriber) (wire.CrowdState, error) {
+	state := make(chan wire.CrowdState, 1)
+	ok := r.do(func() {
+		if _, in := r.subs[sub]; !in {
+			r.subs[sub] = struct{}{}
+			r.s.metrics.people.Inc()
+		}
+		state <- r.state(true)
+	})
+	if !ok {
+		return wire.CrowdState{}, policy.ErrUnavailable
+	}
+	select {
+	case st := <-state:
+		return st, nil
+	case <-r.ended:
+		return wire.CrowdState{}, policy.ErrUnavailable
+	case <-ctx.Done():
+		r.leave(sub)
+		return wire.CrowdState{}, ctx.Err()
+	}
+}
+
+func (r *room) leave(sub Subscriber) {
+	r.do(func() {
+		if _, in := r.subs[sub]; in {
+			delete(r.subs, sub)
+			r.s.metrics.people.Dec()
+		}
+	})
+}
+
+// state is how the room stands, for somebody who joins with what was said last.
+func (r *room) state(recent bool) wire.CrowdState {
+	r.mu.Lock()
+	row := r.row
+	r.mu.Unlock()
+	st := wire.CrowdState{Room: string(r.id), Open: row.Open(), Slow: int(row.Slow.Seconds()), People: len(r.subs)}
+	for _, o := range r.others {
+		st.People += o.people
+	}
+	if recent {
+		st.Recent = append([]wire.CrowdEntry{}, r.ring...)
+	}
+	return st
+}
+
+// rules takes a room's rules as they are in the store, and tells everybody here when they changed.
+func (r *room) rules(row Room) {
+	r.mu.Lock()
+	changed := r.row.Slow != row.Slow || r.row.Open() != row.Open()
+	r.row = row
+	r.mu.Unlock()
+	if !changed {
+		return
+	}
+	st := r.state(false)
+	for sub := range r.subs {
+		sub.State(st)
+	}
+}
+
+// look finds rules that another node changed, and tells the others how many people are here.
+func (r *room) look(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	row, err := r.s.cfg.Store.Load(ctx, r.id)
+	if err != nil {
+		r.s.cfg.Log.WarnContext(ctx, "a crowd's rules can't be read", slog.String("room", string(r.id)), slog.Any("err", err))
+		return
+	}
+	r.rules(row)
+	r.s.tell(message{Room: r.id, People: len(r.subs) + 1})
+	for node, o := range r.others {
+		if r.s.cfg.Now().Sub(o.told) > 3*lookEvery {
+			delete(r.others, node)
+		}
+	}
+}
