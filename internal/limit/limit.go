@@ -44,7 +44,7 @@ type Limiter[K comparable] struct {
 
 type bucket[K comparable] struct {
 	key    K
-	tokens *rate.Limiter
+	tokens Bucket
 }
 
 // New makes a limiter. A rate or burst that is not positive refuses everything.
@@ -82,16 +82,15 @@ func (l *Limiter[K]) TakeN(key K, n int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	tokens := l.bucket(key, now)
-	if tokens.AllowN(now, n) {
+	wait, ok := l.bucket(key, now).tokens.Take(now, float64(l.cfg.Rate), l.cfg.Burst, n)
+	if ok {
 		return nil
 	}
 	l.refused.Inc()
-	if n > l.cfg.Burst || l.cfg.Rate <= 0 {
+	if wait == forever {
 		return policy.ErrRateLimited
 	}
-	missing := float64(n) - tokens.TokensAt(now)
-	return policy.ErrRateLimited.After(seconds(missing / float64(l.cfg.Rate)))
+	return policy.ErrRateLimited.After(wait)
 }
 
 // seconds rounds up to whole milliseconds, so that who waits as told is not refused again.
@@ -100,25 +99,42 @@ func seconds(s float64) time.Duration {
 }
 
 // bucket returns the key's bucket, full if it is new, and moves it in front.
-func (l *Limiter[K]) bucket(key K, now time.Time) *rate.Limiter {
+func (l *Limiter[K]) bucket(key K, now time.Time) *bucket[K] {
 	if e, ok := l.items[key]; ok {
 		l.order.MoveToFront(e)
-		return e.Value.(*bucket[K]).tokens
+		return e.Value.(*bucket[K])
 	}
+	l.tidy(now)
 	if l.order.Len() >= l.cfg.Keys {
 		l.forgetOldest(now)
 	}
-	b := &bucket[K]{key: key, tokens: rate.NewLimiter(l.cfg.Rate, l.cfg.Burst)}
+	b := &bucket[K]{key: key}
 	l.items[key] = l.order.PushFront(b)
-	return b.tokens
+	return b
+}
+
+// tidy drops the oldest keys whose buckets are full again, for which nothing is lost: two for each that comes, so that no more
+// is held than what is in use.
+func (l *Limiter[K]) tidy(now time.Time) {
+	for range 2 {
+		e := l.order.Back()
+		if e == nil || !e.Value.(*bucket[K]).tokens.full(now, float64(l.cfg.Rate)) {
+			return
+		}
+		l.forget(e)
+	}
 }
 
 func (l *Limiter[K]) forgetOldest(now time.Time) {
-	b := l.order.Remove(l.order.Back()).(*bucket[K])
-	delete(l.items, b.key)
-	if b.tokens.TokensAt(now) < float64(l.cfg.Burst) {
+	e := l.order.Back()
+	if !e.Value.(*bucket[K]).tokens.full(now, float64(l.cfg.Rate)) {
 		l.forgotten.Inc()
 	}
+	l.forget(e)
+}
+
+func (l *Limiter[K]) forget(e *list.Element) {
+	delete(l.items, l.order.Remove(e).(*bucket[K]).key)
 }
 
 // Address is the key of a client's network address: an IPv4 address by itself, an IPv6 one with its /64, which is the

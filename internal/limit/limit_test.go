@@ -196,3 +196,50 @@ func counted(t *testing.T, from prometheus.Gatherer, name string) float64 {
 	}
 	return sum
 }
+
+func TestAKeyWhoseBucketIsFullAgainIsNotHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New[int](Config{Rate: 10, Burst: 10})
+		for i := range 1000 {
+			_ = l.Take(i)
+		}
+		if len(l.items) != 1000 {
+			t.Fatalf("%d keys held, want all that are in use", len(l.items))
+		}
+		time.Sleep(time.Second) // the bubble's clock
+		for i := range 600 {
+			_ = l.Take(1000 + i)
+		}
+		if len(l.items) > 601 || l.order.Len() != len(l.items) {
+			t.Errorf("%d keys held of which 600 are in use", len(l.items))
+		}
+	})
+}
+
+func TestABucketByItselfIsFullAtFirst(t *testing.T) {
+	now := time.Unix(1700000000, 0)
+	var b Bucket
+	for i := range 3 {
+		if _, ok := b.Take(now, 2, 3, 1); !ok {
+			t.Fatalf("token %d of 3 refused", i)
+		}
+	}
+	if wait, ok := b.Take(now, 2, 3, 2); ok || wait != time.Second {
+		t.Errorf("two of an empty bucket: %v, %v", wait, ok)
+	}
+	if _, ok := b.Take(now.Add(-time.Hour), 2, 3, 1); ok {
+		t.Error("a clock that went back made tokens")
+	}
+	if _, ok := b.Take(now.Add(time.Second), 2, 3, 2); !ok {
+		t.Error("who waited as told was refused")
+	}
+	for _, none := range []struct {
+		rate     float64
+		burst, n int
+	}{{2, 3, 4}, {0, 3, 1}, {2, 0, 1}} {
+		var b Bucket
+		if wait, ok := b.Take(now, none.rate, none.burst, none.n); ok || wait != forever {
+			t.Errorf("%+v: %v, %v", none, wait, ok)
+		}
+	}
+}
