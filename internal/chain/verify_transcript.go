@@ -1,0 +1,330 @@
+package chain
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"time"
+)
+
+// VerifyTranscript checks a conversation's transcript from its bytes and public keys alone: nothing was altered, removed,
+// reordered, truncated or added since the last seal was signed. fsys is a bundle. pubs are the keys that the operator is known
+// to sign with, the present one and former ones; without any the bundle's own is taken, which proves consistency only. Receipts are
+// what participants kept; each must fit the transcript (E6).
+//
+// It needs no data key: every hash is over ciphertext. It returns [ErrUnreadable] when there is nothing to check; all else
+// that is wrong is in the report.
+func VerifyTranscript(fsys fs.FS, pubs []ed25519.PublicKey, receipts ...Receipt) (*Report, error) {
+	v := &transcript{fsys: fsys, pubs: pubs, report: &Report{OwnKey: len(pubs) == 0, Receipts: len(receipts)}}
+	v.entries = links{file: EntriesFile, find: v.report.find}
+	v.seals = links{file: SealsFile, first: 1, find: v.report.find}
+	if err := v.read(); err != nil {
+		return nil, err
+	}
+	v.check()
+	for _, r := range receipts {
+		v.checkReceipt(r)
+	}
+	return v.report, nil
+}
+
+// transcript is one verification.
+type transcript struct {
+	fsys   fs.FS
+	pubs   []ed25519.PublicKey
+	report *Report
+
+	sizes   map[string]int64 // of the files there are
+	entries links
+	seals   links
+	sealed  []Seal // by line; zero where it is not good
+	tree    *ProvenTree
+	size    int64 // of tree.json
+	trusted int   // from this line on, seals are what was signed
+}
+
+func (v *transcript) read() (err error) {
+	if v.sizes, err = list(v.fsys); err != nil {
+		return err
+	}
+	expected := []string{EntriesFile, SealsFile, TreeFile}
+	if !slices.ContainsFunc(expected, func(name string) bool { _, ok := v.sizes[name]; return ok }) {
+		return fmt.Errorf("%w: no %s", ErrUnreadable, EntriesFile)
+	}
+	readers := []func() error{
+		func() error { return v.entries.read(v.fsys, v.addEntry) },
+		func() error { return v.seals.read(v.fsys, v.addSeal) },
+		v.readTree,
+	}
+	for i, name := range expected {
+		if _, ok := v.sizes[name]; !ok {
+			v.report.find(Finding{File: name, Class: Removed, Detail: "the file is not there"})
+			continue
+		}
+		if err := readers[i](); err != nil {
+			return err
+		}
+	}
+	for name, size := range v.sizes {
+		if !slices.Contains(expected, name) {
+			v.report.find(Finding{File: name, To: size, Class: Added, Detail: "a transcript has no such file"})
+		}
+	}
+	return nil
+}
+
+// list is what there is, with sizes.
+func list(fsys fs.FS) (map[string]int64, error) {
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
+	}
+	sizes := map[string]int64{}
+	for _, e := range entries {
+		i, err := e.Info()
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
+		}
+		sizes[e.Name()] = i.Size()
+	}
+	return sizes, nil
+}
+
+func (v *transcript) addEntry(i int, line []byte, l *link) error {
+	if i == 0 {
+		f, err := ParseFounding(line)
+		if err != nil {
+			return err
+		}
+		if f.Format > TranscriptFormat {
+			return fmt.Errorf("%w: format %d is newer than this verifier's %d", ErrUnreadable, f.Format, TranscriptFormat)
+		}
+		l.n, l.prev, l.hash, l.micros = 0, f.Prev, linkHash(f.Prev, line), f.Opened.UnixMicro()
+		v.report.Conversation, v.report.Format, v.report.Opened, v.report.Members = f.Conversation, f.Format, f.Opened, f.Members
+		return nil
+	}
+	e, err := ParseEntry(line)
+	if err != nil {
+		return err
+	}
+	l.n, l.prev, l.hash, l.micros = e.Seq, e.Prev, linkHash(e.Prev, line), e.Time.UnixMicro()
+	if v.report.First.IsZero() {
+		v.report.First = e.Time
+	}
+	v.report.Last, v.report.Entries = e.Time, v.report.Entries+1
+	return nil
+}
+
+func (v *transcript) addSeal(_ int, line []byte, l *link) error {
+	s, err := ParseSeal(line)
+	v.sealed = append(v.sealed, s)
+	if err != nil {
+		return err
+	}
+	l.n, l.prev, l.hash, l.micros = s.Seal, s.Prev, Leaf(line), s.Time.UnixMicro()
+	v.report.Seals++
+	return nil
+}
+
+func (v *transcript) readTree() error {
+	f, err := v.fsys.Open(TreeFile)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnreadable, err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxLine))
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrUnreadable, TreeFile, err)
+	}
+	v.size = v.sizes[TreeFile]
+	line, ended := bytes.CutSuffix(b, []byte("\n"))
+	t, err := ParseProvenTree(line)
+	if err != nil || !ended {
+		v.blameTree(Altered, "not a signed tree in its one form")
+		return nil
+	}
+	v.tree = &t
+	v.report.Tree, v.report.Signed, v.report.Key = t.Number, t.Time, t.Key
+	return nil
+}
+
+func (v *transcript) blameTree(c Class, detail string) {
+	v.report.find(Finding{File: TreeFile, To: v.size, Class: c, Detail: detail})
+}
+
+// check holds the three files against each other: the signature proves the tree, the tree the last seal, that one the seals
+// before it, and these the entries.
+func (v *transcript) check() {
+	_, entries := v.sizes[EntriesFile]
+	_, seals := v.sizes[SealsFile]
+	signed := v.tree != nil && v.checkSignature()
+	var head Hash
+	if n := len(v.seals.lines); n > 0 && v.seals.lines[n-1].good {
+		head = v.sealed[n-1].Head
+	}
+	if entries {
+		v.entries.check(Hash{}, head)
+		v.checkFirst()
+	}
+	if !seals {
+		return
+	}
+	v.seals.check(Hash{}, Hash{})
+	v.checkOrder()
+	proven := v.tree != nil && v.checkProof(signed)
+	v.trust(proven)
+	if entries && !v.entries.broken {
+		v.checkSealed()
+	}
+	v.findLate()
+}
+
+func (v *transcript) checkFirst() {
+	if len(v.entries.lines) == 0 {
+		v.entries.short("the file is empty")
+	}
+}
+
+// checkSignature holds the tree against its key.
+func (v *transcript) checkSignature() bool {
+	own := ed25519.PublicKey(v.tree.PublicKey)
+	pub := keyOf(v.pubs, v.tree.Key)
+	if len(v.pubs) == 0 {
+		pub = own
+	}
+	switch err := v.tree.Verify(pub); {
+	case pub == nil, errors.Is(err, ErrWrongKey):
+		v.blameTree(WrongKey, "signed by key "+string(v.tree.Key)+", which is not among the keys that were given")
+	case err != nil:
+		v.blameTree(Altered, "the signature is not of this tree")
+	case !own.Equal(pub):
+		v.blameTree(WrongKey, "the bundle carries another public key than the one that signed")
+	default:
+		return true
+	}
+	return false
+}
+
+// keyOf is the key of that id, or nil.
+func keyOf(pubs []ed25519.PublicKey, id KeyID) ed25519.PublicKey {
+	for _, k := range pubs {
+		if PublicKeyID(k) == id {
+			return k
+		}
+	}
+	return nil
+}
+
+// checkOrder finds seals that could not have been made in this order.
+func (v *transcript) checkOrder() {
+	for i, s := range v.sealed {
+		if !v.seals.lines[i].good {
+			continue
+		}
+		if s.Conversation != v.report.Conversation && v.report.Conversation != "" {
+			v.seals.blame(i, Altered, "the seal is of another conversation")
+		}
+		if i == 0 || !v.seals.lines[i-1].good || v.seals.broken {
+			continue
+		}
+		if p := v.sealed[i-1]; s.Entries <= p.Entries || s.Tree <= p.Tree || s.Time.Before(p.Time) {
+			v.seals.blame(i, Altered, "the seal does not come after the one before")
+		}
+	}
+}
+
+// checkProof says whether the tree holds the last seal. Where it does not, everything that the seal says stands elsewhere too:
+// if all of that fits, it is the proof that is wrong.
+func (v *transcript) checkProof(signed bool) bool {
+	n := len(v.sealed)
+	if n == 0 {
+		v.seals.short("there is no seal")
+		return false
+	}
+	s, t := v.sealed[n-1], v.tree
+	if !v.seals.lines[n-1].good {
+		return false
+	}
+	if holds(s, t.Root, t.Leaf, t.Leaves, t.Proof) == nil && s.Tree == t.Number && s.Time.Equal(t.Time) {
+		return true
+	}
+	switch {
+	case !signed || v.seals.broken: // named already
+	case s.Tree < t.Number && v.fits(s):
+		v.seals.short(fmt.Sprintf("the signed tree %d holds a later seal", t.Number))
+	case s.Tree == t.Number && s.Time.Equal(t.Time) && v.fits(s):
+		v.blameTree(Altered, "the proof does not lead from the last seal to the root")
+	default:
+		v.seals.blame(n-1, HeadMismatch, "the signed tree does not hold this seal")
+	}
+	return false
+}
+
+// fits says whether the entries hash to what the seal says.
+func (v *transcript) fits(s Seal) bool {
+	i, ok := v.entries.at(s.Entries)
+	return ok && v.entries.lines[i].hash == s.Head && s.Conversation == v.report.Conversation
+}
+
+// trust finds from which seal on all are linked to the one that the tree holds.
+func (v *transcript) trust(proven bool) {
+	v.trusted = len(v.sealed)
+	if !proven {
+		return
+	}
+	for v.trusted--; v.trusted > 0; v.trusted-- {
+		before, line := v.seals.lines[v.trusted-1], v.seals.lines[v.trusted]
+		if !before.good || line.prev != before.hash {
+			return
+		}
+	}
+}
+
+// checkSealed holds entries whose own links are whole against the seals that are what was signed.
+func (v *transcript) checkSealed() {
+	first := 0 // line of the entries that the seal covers
+	for i := v.trusted; i < len(v.sealed); i++ {
+		s := v.sealed[i]
+		last, ok := v.entries.at(s.Entries)
+		if !ok {
+			v.entries.short(fmt.Sprintf("seal %d covers %d entries, there are %d", s.Seal, s.Entries, v.entries.count()))
+			return
+		}
+		if v.entries.lines[last].hash != s.Head {
+			v.entries.blameRange(first, last, Altered, fmt.Sprintf("the lines up to entry %d are not those of seal %d", s.Entries, s.Seal))
+			return
+		}
+		first = last + 1
+	}
+	if n := len(v.entries.lines); first < n && v.trusted < len(v.sealed) {
+		v.entries.blameRange(first, n-1, Added, "entries after the last seal")
+	}
+	if n := len(v.sealed); n > 0 && v.seals.lines[n-1].good {
+		v.report.Head = v.sealed[n-1].Head
+	}
+}
+
+// count is how many entries there are beside the founding.
+func (l *links) count() int { return max(0, len(l.lines)-1) }
+
+// findLate lists the seals that came late. What they cover was committed to only then.
+func (v *transcript) findLate() {
+	covered := uint64(0)
+	for i, s := range v.sealed {
+		if !v.seals.lines[i].good {
+			continue
+		}
+		at, ok := v.entries.at(covered + 1)
+		if ok && v.entries.lines[at].good && len(v.report.Late) < maxFindings {
+			oldest := time.UnixMicro(v.entries.lines[at].micros).UTC()
+			if d := s.Time.Sub(oldest); d > Prompt {
+				v.report.Late = append(v.report.Late, LateSeal{Seal: s.Seal, From: covered + 1, To: s.Entries, Oldest: oldest, Seconds: int64(d / time.Second)})
+			}
+		}
+		covered = s.Entries
+	}
+}
