@@ -169,13 +169,17 @@ type (
 	ChatReceiptGet struct {
 		Conversation string `json:"conversation"`
 	}
-	// ChatReceipt is a conversation's last signed head: entries up to Entries hash to Head, which is one leaf of a tree whose
-	// root was signed. What a participant keeps of it can be held against a transcript later.
+	// ChatReceipt is a conversation's last seal: entries up to Entries hash to Head, which stands in one leaf of a tree whose
+	// root was signed. What a participant keeps of it can be held against a transcript later (internal/chain/TRANSCRIPT.md).
 	ChatReceipt struct {
 		Conversation string    `json:"conversation"`
-		Head         string    `json:"head"` // hexadecimal
+		Seal         uint64    `json:"seal"` // of the conversation, from 1
+		Prev         string    `json:"prev"` // leaf of the seal before; all hashes are hexadecimal
 		Entries      uint64    `json:"entries"`
-		Root         string    `json:"root"`  // hexadecimal
+		Head         string    `json:"head"`
+		Tree         uint64    `json:"tree"`   // number of the tree
+		Before       string    `json:"before"` // hash of the tree before
+		Root         string    `json:"root"`
 		Proof        []string  `json:"proof"` // hashes from the leaf to the root
 		Leaf         uint64    `json:"leaf"`  // index of the leaf
 		Leaves       uint64    `json:"leaves"`

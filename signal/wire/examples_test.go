@@ -76,7 +76,7 @@ var examples = []Frame{
 	{Ref: "21", Body: ChatSearch{Query: "聊聊", Limit: 20}},
 	{Ref: "21", Body: ChatFound{Entries: []Entry{entry}, Searched: at(1), More: true}},
 	{Ref: "22", Body: ChatReceiptGet{Conversation: conversation}},
-	{Ref: "22", Body: ChatReceipt{Conversation: conversation, Head: digest, Entries: 12, Root: digest, Proof: []string{digest}, Leaf: 1, Leaves: 2, Time: at(3), Key: "9f86d081884c7d65", Signature: []byte("64 bytes of Ed25519, in base64")}},
+	{Ref: "22", Body: ChatReceipt{Conversation: conversation, Seal: 3, Prev: digest, Head: digest, Entries: 12, Tree: 88, Before: digest, Root: digest, Proof: []string{digest}, Leaf: 1, Leaves: 2, Time: at(3), Key: "9f86d081884c7d65", Signature: []byte("64 bytes of Ed25519, in base64")}},
 
 	{Ref: "23", Body: ExchangeRequest{Conversation: conversation, CID: cid, What: "wechat", Value: "wang-min_88"}},
 	{Ref: "24", Body: ExchangeAnswer{Conversation: conversation, Exchange: exchange, Accept: true, Value: "xiaoming-li"}},
