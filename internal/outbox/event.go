@@ -29,17 +29,23 @@ const (
 	InterviewLive      Kind = "interview.live"
 	InterviewEnded     Kind = "interview.ended"
 	RecordingSealed    Kind = "recording.sealed"
+	ReminderUnread     Kind = "reminder.unread"
+	NoticeSend         Kind = "notice.send"
+	ReportFiled        Kind = "report.filed"
 )
 
 // Kinds lists every kind, for documentation and tests.
-var Kinds = []Kind{ConversationOpened, ConversationEntry, InterviewOpen, InterviewLive, InterviewEnded, RecordingSealed}
+var Kinds = []Kind{
+	ConversationOpened, ConversationEntry, InterviewOpen, InterviewLive, InterviewEnded, RecordingSealed,
+	ReminderUnread, NoticeSend, ReportFiled,
+}
 
 // Event is what a webhook says. Which fields an event of a kind has is fixed, see [Event.Check]: that is all that leaves
 // the server (A6). Never a message, a name or a number.
 //
-// Sender is the only id of a person: the platform's own pseudonym of who wrote, without which its backend can't tell
-// whom to remind (everybody else in the conversation). The platform knows the members already: it named them when it
-// opened the conversation.
+// Sender and User are the only ids of persons: the platform's own pseudonyms of who wrote, without which its backend
+// can't tell whom to show it, and of whom a reminder or notice is for. The platform knows the members already: it named
+// them when it opened the conversation. Who reported whom is not told: moderators look it up.
 type Event struct {
 	ID           EventID         `json:"id"`
 	Kind         Kind            `json:"kind"`
@@ -50,6 +56,11 @@ type Event struct {
 	Sender       identity.UserID `json:"sender,omitempty"`
 	Interview    string          `json:"interview,omitempty"`
 	Recording    string          `json:"recording,omitempty"`
+	User         identity.UserID `json:"user,omitempty"`    // whom it is for
+	Channel      string          `json:"channel,omitempty"` // by which it is to reach them
+	Class        string          `json:"class,omitempty"`   // of a notice
+	Notice       string          `json:"notice,omitempty"`  // the platform's own id
+	Report       string          `json:"report,omitempty"`
 }
 
 // NewID mints the id of an event.
@@ -75,13 +86,13 @@ func Sealed(recording, interview string, at time.Time) (Event, error) {
 	return Event{ID: EventID(u.String()), Kind: RecordingSealed, At: at.UTC().Truncate(time.Microsecond), Recording: recording, Interview: interview}, nil
 }
 
-// LogValue shows what may stand in a log: not the sender.
+// LogValue shows what may stand in a log: no person.
 func (e Event) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("event", string(e.ID)), slog.String("kind", string(e.Kind)))
 }
 
 // fields is a set of an event's fields beside id, kind and time.
-type fields uint8
+type fields uint16
 
 const (
 	hasConversation fields = 1 << iota
@@ -90,6 +101,11 @@ const (
 	hasSender
 	hasInterview
 	hasRecording
+	hasUser
+	hasChannel
+	hasClass
+	hasNotice
+	hasReport
 )
 
 // shape is what an event of a kind has: all of must, some of may, nothing else.
@@ -103,6 +119,9 @@ var shapes = map[Kind]shape{
 	InterviewLive:      {must: hasConversation | hasSeq | hasInterview},
 	InterviewEnded:     {must: hasConversation | hasSeq | hasInterview},
 	RecordingSealed:    {must: hasInterview | hasRecording},
+	ReminderUnread:     {must: hasConversation | hasSeq | hasUser | hasChannel},
+	NoticeSend:         {must: hasUser | hasChannel | hasClass | hasNotice},
+	ReportFiled:        {must: hasConversation | hasReport},
 }
 
 // maxField bounds each text of an event, in bytes: they are ids and words.
@@ -112,7 +131,8 @@ func (e Event) fields() fields {
 	var f fields
 	for bit, there := range map[fields]bool{
 		hasConversation: e.Conversation != "", hasSeq: e.Seq != 0, hasType: e.Type != "", hasSender: e.Sender != "",
-		hasInterview: e.Interview != "", hasRecording: e.Recording != "",
+		hasInterview: e.Interview != "", hasRecording: e.Recording != "", hasUser: e.User != "", hasChannel: e.Channel != "",
+		hasClass: e.Class != "", hasNotice: e.Notice != "", hasReport: e.Report != "",
 	} {
 		if there {
 			f |= bit
@@ -132,7 +152,9 @@ func (e Event) Check() error {
 	if !ok || f&s.must != s.must || f&^(s.must|s.may) != 0 || e.At.IsZero() {
 		return errors.New("outbox: the event does not have the fields of its kind")
 	}
-	for _, text := range []string{e.Conversation, e.Type, string(e.Sender), e.Interview, e.Recording} {
+	for _, text := range []string{
+		e.Conversation, e.Type, string(e.Sender), e.Interview, e.Recording, string(e.User), e.Channel, e.Class, e.Notice, e.Report,
+	} {
 		if len(text) > maxField || !utf8.ValidString(text) {
 			return errors.New("outbox: a field of the event is too long or not UTF-8")
 		}

@@ -46,6 +46,11 @@ func TestAnEventHasTheFieldsOfItsKindAndNoOther(t *testing.T) {
 		"sender":       func(e *outbox.Event) { e.Sender = toggle(e.Sender) },
 		"interview":    func(e *outbox.Event) { e.Interview = toggle(e.Interview) },
 		"recording":    func(e *outbox.Event) { e.Recording = toggle(e.Recording) },
+		"user":         func(e *outbox.Event) { e.User = toggle(e.User) },
+		"channel":      func(e *outbox.Event) { e.Channel = toggle(e.Channel) },
+		"class":        func(e *outbox.Event) { e.Class = toggle(e.Class) },
+		"notice":       func(e *outbox.Event) { e.Notice = toggle(e.Notice) },
+		"report":       func(e *outbox.Event) { e.Report = toggle(e.Report) },
 		"id":           func(e *outbox.Event) { e.ID = "7" },
 		"version":      func(e *outbox.Event) { e.ID = "0195794e-8f10-4c3a-9d42-6f1f5a3b2c01" },
 		"time":         func(e *outbox.Event) { e.At = time.Time{} },
@@ -70,10 +75,12 @@ func TestAnEventHasTheFieldsOfItsKindAndNoOther(t *testing.T) {
 
 // text is a field that the event has.
 func text(e *outbox.Event) *string {
-	if e.Conversation != "" {
-		return &e.Conversation
+	for _, f := range []*string{&e.Conversation, &e.Recording} {
+		if *f != "" {
+			return f
+		}
 	}
-	return &e.Recording
+	return &e.Notice
 }
 
 func toggle[T ~string](s T) T {

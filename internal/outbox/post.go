@@ -70,7 +70,7 @@ func (o *Outbox) post(ctx context.Context, e Event) *failure {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "Parley")
-	req.Header.Set(SignatureHeader, sign(o.cfg.Now(), body, o.cfg.Target.Secrets))
+	req.Header.Set(SignatureHeader, Sign(o.cfg.Now(), body, o.cfg.Target.Secrets))
 	res, err := o.client.Do(req)
 	if err != nil {
 		return &failure{reason: why(err)}

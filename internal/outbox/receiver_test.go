@@ -23,6 +23,11 @@ type Event struct {
 	Sender       string    `json:"sender"`
 	Interview    string    `json:"interview"`
 	Recording    string    `json:"recording"`
+	User         string    `json:"user"`
+	Channel      string    `json:"channel"`
+	Class        string    `json:"class"`
+	Notice       string    `json:"notice"`
+	Report       string    `json:"report"`
 }
 
 // Receiver takes the webhooks of Parley.

@@ -32,7 +32,8 @@ func (Secret) LogValue() slog.Value { return slog.StringValue("[secret]") }
 // MarshalText hides the secret.
 func (Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
 
-func checkSecrets(secrets []Secret) error {
+// CheckSecrets says what is wrong with secrets: one, or two while they are exchanged, of 32 bytes at least.
+func CheckSecrets(secrets []Secret) error {
 	if n := len(secrets); n < 1 || n > 2 {
 		return errors.New("webhook secret: one, or two while they are exchanged")
 	}
@@ -44,8 +45,8 @@ func checkSecrets(secrets []Secret) error {
 	return nil
 }
 
-// sign is the header's value: HMAC-SHA-256 over the moment in Unix seconds, a dot, and the body.
-func sign(at time.Time, body []byte, secrets []Secret) string {
+// Sign is the value of [SignatureHeader]: HMAC-SHA-256 over the moment in Unix seconds, a dot, and the body.
+func Sign(at time.Time, body []byte, secrets []Secret) string {
 	t := strconv.FormatInt(at.Unix(), 10)
 	header := "t=" + t
 	for _, s := range secrets {

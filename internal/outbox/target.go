@@ -23,7 +23,7 @@ func (Target) String() string { return "[webhook]" }
 func (Target) GoString() string { return "[webhook]" }
 
 func (t Target) check() error {
-	return errors.Join(CheckTarget(t.URL, "", nil), checkSecrets(t.Secrets))
+	return errors.Join(CheckTarget(t.URL, "", nil), CheckSecrets(t.Secrets))
 }
 
 // CheckTarget says why events may not go to the URL: it is none, it is not TLS and leaves the machine (A4), it holds

@@ -71,7 +71,7 @@ func TestSecrets(t *testing.T) {
 		{nil, false}, {[]Secret{""}, false}, {[]Secret{"short"}, false}, {[]Secret{testSecret, "short"}, false},
 		{[]Secret{testSecret, oldSecret, testSecret}, false},
 	} {
-		err := checkSecrets(c.secrets)
+		err := CheckSecrets(c.secrets)
 		if (err == nil) != c.ok {
 			t.Errorf("%d secrets: %v, want taken = %v", len(c.secrets), err, c.ok)
 		}

@@ -24,7 +24,11 @@ var (
 	_ outbox.Graveyard = (*Outbox)(nil)
 )
 
-const eventColumns = "id, kind, at_us, conversation, seq, type, sender, interview, recording"
+// The columns of an event: those that chat's own statement fills, and those that have an empty default.
+const (
+	eventColumns    = "id, kind, at_us, conversation, seq, type, sender, interview, recording"
+	allEventColumns = eventColumns + ", user_id, channel, class, notice, report"
+)
 
 // appendEvents inserts events in the transaction of the changes that they tell of. One without a kind is none; one whose
 // id is there already is not kept twice.
@@ -33,14 +37,15 @@ func (d *DB) appendEvents(ctx context.Context, tx *sql.Tx, events ...outbox.Even
 	if len(events) == 0 {
 		return nil
 	}
-	insert := `INSERT INTO outbox (` + eventColumns + `, due_us, attempts) `
+	insert := `INSERT INTO outbox (` + allEventColumns + `, due_us, attempts) `
 	if d.dialect == postgresDialect {
 		_, err := tx.ExecContext(ctx, insert+`SELECT r.*, `+d.now()+`, 0 FROM unnest($1::text[], $2::text[], $3::bigint[],
-			$4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[]) r ON CONFLICT (id) DO NOTHING`,
+			$4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
+			$13::text[], $14::text[]) r ON CONFLICT (id) DO NOTHING`,
 			transpose(events)...)
 		return err
 	}
-	one, err := tx.PrepareContext(ctx, insert+`VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, `+d.now()+`, 0)
+	one, err := tx.PrepareContext(ctx, insert+`VALUES (`+placeholders(14)+`, `+d.now()+`, 0)
 		ON CONFLICT (id) DO NOTHING`)
 	if err != nil {
 		return err
@@ -55,19 +60,41 @@ func (d *DB) appendEvents(ctx context.Context, tx *sql.Tx, events ...outbox.Even
 }
 
 func eventArgs(e outbox.Event) []any {
-	return []any{e.ID, e.Kind, micros(e.At), e.Conversation, int64(e.Seq), e.Type, e.Sender, e.Interview, e.Recording}
+	return []any{
+		e.ID, e.Kind, micros(e.At), e.Conversation, int64(e.Seq), e.Type, e.Sender, e.Interview, e.Recording,
+		e.User, e.Channel, e.Class, e.Notice, e.Report,
+	}
 }
 
 // transpose turns events into one array a column.
 func transpose(events []outbox.Event) []any {
-	n := len(events)
-	ids, kinds, ats, conversations, seqs := make([]string, n), make([]string, n), make([]int64, n), make([]string, n), make([]int64, n)
-	types, senders, interviews, recordings := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	ats, seqs := make([]int64, len(events)), make([]int64, len(events))
 	for i, e := range events {
-		ids[i], kinds[i], ats[i], conversations[i], seqs[i] = string(e.ID), string(e.Kind), micros(e.At), e.Conversation, int64(e.Seq)
-		types[i], senders[i], interviews[i], recordings[i] = e.Type, string(e.Sender), e.Interview, e.Recording
+		ats[i], seqs[i] = micros(e.At), int64(e.Seq)
 	}
-	return []any{ids, kinds, ats, conversations, seqs, types, senders, interviews, recordings}
+	text := func(of func(outbox.Event) string) []string {
+		all := make([]string, len(events))
+		for i, e := range events {
+			all[i] = of(e)
+		}
+		return all
+	}
+	return []any{
+		text(func(e outbox.Event) string { return string(e.ID) }),
+		text(func(e outbox.Event) string { return string(e.Kind) }),
+		ats,
+		text(func(e outbox.Event) string { return e.Conversation }),
+		seqs,
+		text(func(e outbox.Event) string { return e.Type }),
+		text(func(e outbox.Event) string { return string(e.Sender) }),
+		text(func(e outbox.Event) string { return e.Interview }),
+		text(func(e outbox.Event) string { return e.Recording }),
+		text(func(e outbox.Event) string { return string(e.User) }),
+		text(func(e outbox.Event) string { return e.Channel }),
+		text(func(e outbox.Event) string { return e.Class }),
+		text(func(e outbox.Event) string { return e.Notice }),
+		text(func(e outbox.Event) string { return e.Report }),
+	}
 }
 
 // Append implements [outbox.Store].
@@ -108,7 +135,7 @@ func (o *Outbox) claim(limit int) string {
 		pick, ids = pick+` FOR UPDATE SKIP LOCKED`, `= ANY (ARRAY (SELECT id FROM due))`
 	}
 	return `WITH due AS MATERIALIZED (` + pick + `) UPDATE outbox SET due_us = ` + now + ` + $1, attempts = attempts + 1
-		WHERE id ` + ids + ` RETURNING ` + eventColumns + `, attempts`
+		WHERE id ` + ids + ` RETURNING ` + allEventColumns + `, attempts`
 }
 
 func wrap(what string, err error) error {
@@ -134,7 +161,8 @@ func collect[T any](rows *sql.Rows, scan func(scanner) (T, error)) ([]T, error) 
 // scanEvent reads an event and what follows its columns.
 func scanEvent(row scanner, more ...any) (e outbox.Event, err error) {
 	var at int64
-	err = row.Scan(append([]any{&e.ID, &e.Kind, &at, &e.Conversation, &e.Seq, &e.Type, &e.Sender, &e.Interview, &e.Recording}, more...)...)
+	err = row.Scan(append([]any{&e.ID, &e.Kind, &at, &e.Conversation, &e.Seq, &e.Type, &e.Sender, &e.Interview, &e.Recording,
+		&e.User, &e.Channel, &e.Class, &e.Notice, &e.Report}, more...)...)
 	e.At = fromMicros(at)
 	return e, err
 }
@@ -173,7 +201,7 @@ func (o *Outbox) due(ctx context.Context, tx *sql.Tx, r outbox.Result, after tim
 }
 
 func (o *Outbox) bury(ctx context.Context, tx *sql.Tx, r outbox.Result) error {
-	e, err := scanEvent(tx.QueryRowContext(ctx, `DELETE FROM outbox WHERE id = $1 AND attempts = $2 RETURNING `+eventColumns,
+	e, err := scanEvent(tx.QueryRowContext(ctx, `DELETE FROM outbox WHERE id = $1 AND attempts = $2 RETURNING `+allEventColumns,
 		r.ID, r.Attempt))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
@@ -181,8 +209,8 @@ func (o *Outbox) bury(ctx context.Context, tx *sql.Tx, r outbox.Result) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO outbox_dead (`+eventColumns+`, attempts, reason, died_us)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, `+o.db.now()+`) ON CONFLICT (id) DO NOTHING`,
+	_, err = tx.ExecContext(ctx, `INSERT INTO outbox_dead (`+allEventColumns+`, attempts, reason, died_us)
+		VALUES (`+placeholders(16)+`, `+o.db.now()+`) ON CONFLICT (id) DO NOTHING`,
 		append(eventArgs(e), r.Attempt, r.Reason)...)
 	return err
 }
@@ -227,7 +255,7 @@ func (o *Outbox) Expire(ctx context.Context, age time.Duration) (int, error) {
 
 // Dead implements [outbox.Graveyard].
 func (o *Outbox) Dead(ctx context.Context, after outbox.EventID, limit int) ([]outbox.DeadLetter, error) {
-	rows, err := o.db.read.QueryContext(ctx, `SELECT `+eventColumns+`, attempts, reason, died_us FROM outbox_dead
+	rows, err := o.db.read.QueryContext(ctx, `SELECT `+allEventColumns+`, attempts, reason, died_us FROM outbox_dead
 		WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list dead letters: %w", err)
@@ -269,7 +297,7 @@ func (o *Outbox) ReplayAll(ctx context.Context) (all int, err error) {
 // at once each letter has one.
 func (o *Outbox) raise(ctx context.Context, condition string, args ...any) (n int, err error) {
 	err = o.db.tx(ctx, func(tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, `DELETE FROM outbox_dead WHERE `+condition+` RETURNING `+eventColumns, args...)
+		rows, err := tx.QueryContext(ctx, `DELETE FROM outbox_dead WHERE `+condition+` RETURNING `+allEventColumns, args...)
 		if err != nil {
 			return err
 		}

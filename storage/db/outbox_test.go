@@ -26,7 +26,7 @@ func TestTheOutboxKeepsTheContract(t *testing.T) {
 // pending reads all that waits, without claiming it.
 func pending(d *DB) chattest.Outbox {
 	return func(ctx context.Context) ([]outbox.Event, error) {
-		rows, err := d.read.QueryContext(ctx, `SELECT `+eventColumns+` FROM outbox`)
+		rows, err := d.read.QueryContext(ctx, `SELECT `+allEventColumns+` FROM outbox`)
 		if err != nil {
 			return nil, err
 		}

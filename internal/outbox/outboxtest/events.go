@@ -37,6 +37,12 @@ func EachKind(t testing.TB) []outbox.Event {
 			e = outbox.Event{ID: e.ID, Kind: k, At: e.At, Interview: "i-1", Recording: "r-1"}
 		case outbox.ConversationEntry:
 			e.Sender = identity.UserID("用户 <1>")
+		case outbox.ReminderUnread:
+			e.Type, e.Sender, e.User, e.Channel = "", "", "用户 <2>", "push"
+		case outbox.NoticeSend:
+			e = outbox.Event{ID: e.ID, Kind: k, At: e.At, User: "用户 <2>", Channel: "sms", Class: "marketing", Notice: "n-1"}
+		case outbox.ReportFiled:
+			e = outbox.Event{ID: e.ID, Kind: k, At: e.At, Conversation: "c-1", Report: "rp-1"}
 		}
 		all = append(all, e)
 	}
