@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"parley/chat"
 )
@@ -35,9 +36,9 @@ func findChat(ctx context.Context, q queryer, key string) (id chat.ConversationI
 // entry; opening again under the same key finds it.
 func (c *Chat) Open(ctx context.Context, f chat.Founding) (id chat.ConversationID, err error) {
 	err = c.db.tx(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, `INSERT INTO chat_conversations (id, platform_key, title, opened_us, head)
-			VALUES ($1, $2, $3, $4, 1) ON CONFLICT (platform_key) DO NOTHING RETURNING id`,
-			f.ID, f.Key, f.Title, micros(f.Opened)).Scan(&id)
+		err := tx.QueryRowContext(ctx, `INSERT INTO chat_conversations (id, platform_key, title, opened_us, starter, head)
+			VALUES ($1, $2, $3, $4, $5, 1) ON CONFLICT (platform_key) DO NOTHING RETURNING id`,
+			f.ID, f.Key, f.Title, micros(f.Opened), f.Starter).Scan(&id)
 		if errors.Is(err, sql.ErrNoRows) {
 			id, err = findChat(ctx, tx, f.Key)
 			return err
@@ -59,8 +60,9 @@ func (c *Chat) Open(ctx context.Context, f chat.Founding) (id chat.ConversationI
 func foundChat(ctx context.Context, tx *sql.Tx, f chat.Founding) error {
 	for i, t := range f.Seats {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO chat_members
-			(conversation, user_id, place, role, name, disclosed, delivered, read_to) VALUES ($1, $2, $3, $4, $5, $6, 0, 0)`,
-			f.ID, t.User, i, t.Role, t.Name, flag(t.Disclosed)); err != nil {
+			(conversation, user_id, place, role, company, name, disclosed, delivered, read_to)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0)`,
+			f.ID, t.User, i, t.Role, t.Company, t.Name, flag(t.Disclosed)); err != nil {
 			return err
 		}
 	}
@@ -80,10 +82,10 @@ func flag(b bool) int {
 // Append implements [chat.Store]. A crash before the commit leaves nothing, heads included; one after it leaves the whole
 // batch, and a repeat of its rows finds them.
 func (c *Chat) Append(ctx context.Context, b chat.Batch) (out chat.Outcome, err error) {
-	if c.db.dialect == postgresDialect {
+	if c.db.dialect == postgresDialect && !slices.ContainsFunc(b.Rows, stepping) {
 		out, err = c.appendPostgres(ctx, b)
 	} else {
-		out, err = c.appendSQLite(ctx, b)
+		out, err = c.appendEach(ctx, b)
 	}
 	if err != nil {
 		return chat.Outcome{}, fmt.Errorf("append to log: %w", err)

@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"time"
 
 	"parley/chat"
 	"parley/internal/identity"
@@ -19,14 +21,34 @@ func (c *Chat) Read(ctx context.Context, id chat.ConversationID, r chat.Range) (
 	if err != nil {
 		return nil, 0, fmt.Errorf("read log: %w", err)
 	}
-	var top chat.Seq
-	err = c.db.read.QueryRowContext(ctx, `SELECT head FROM chat_conversations WHERE id = $1`, id).Scan(&top)
+	page, top, err := c.shown(ctx, id, page)
 	if err != nil {
-		return nil, 0, fmt.Errorf("read head: %w", unknownChat(err))
+		return nil, 0, fmt.Errorf("read log: %w", err)
+	}
+	if r.Before > 0 {
+		slices.Reverse(page)
 	}
 	return page, top, nil
 }
 
+// Recent implements [chat.Store].
+func (c *Chat) Recent(ctx context.Context, id chat.ConversationID, below chat.Seq, until time.Time, limit int) ([]chat.Entry, error) {
+	if below == 0 {
+		below = math.MaxUint64
+	}
+	page, err := c.entries(ctx, `SELECT `+chatEntryColumns+` FROM chat_entries WHERE conversation = $1 AND seq < $2 AND time_us < $3
+		ORDER BY seq DESC LIMIT $4`, id, seqArg(below), micros(until), limit)
+	if err != nil {
+		return nil, fmt.Errorf("read recent entries: %w", err)
+	}
+	page, _, err = c.shown(ctx, id, page)
+	if err != nil && !errors.Is(err, chat.ErrUnknown) {
+		return nil, fmt.Errorf("read recent entries: %w", err)
+	}
+	return page, nil
+}
+
+// page reads what the range picks, from the end where it is that.
 func (c *Chat) page(ctx context.Context, id chat.ConversationID, r chat.Range) ([]chat.Entry, error) {
 	query := `SELECT ` + chatEntryColumns + ` FROM chat_entries WHERE conversation = $1 AND seq > $2 ORDER BY seq LIMIT $3`
 	args := []any{id, seqArg(r.After), r.Limit}
@@ -35,16 +57,16 @@ func (c *Chat) page(ctx context.Context, id chat.ConversationID, r chat.Range) (
 			ORDER BY seq DESC LIMIT $4`
 		args = []any{id, seqArg(r.After), seqArg(r.Before), r.Limit}
 	}
+	return c.entries(ctx, query, args...)
+}
+
+func (c *Chat) entries(ctx context.Context, query string, args ...any) ([]chat.Entry, error) {
 	rows, err := c.db.read.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	page, err := scanChatPage(rows)
-	if r.Before > 0 {
-		slices.Reverse(page)
-	}
-	return page, err
+	return scanChatPage(rows)
 }
 
 // seqArg is a seq as the engines take it; what is beyond their range is beyond every head.
@@ -69,14 +91,23 @@ func scanChatPage(rows *sql.Rows) ([]chat.Entry, error) {
 }
 
 // standingQuery gives a chat.Standing without its seats; $1 is the user whose unread entries are counted.
-const standingQuery = `SELECT c.id, c.title, c.opened_us, c.head, e.sender, e.cid, e.time_us, e.type, e.sealed,
+const standingQuery = `SELECT c.id, c.title, c.opened_us, c.starter, c.head, e.sender, e.cid, e.time_us, e.type, e.sealed,
 		(SELECT count(*) FROM (SELECT 1 FROM chat_entries u WHERE u.conversation = c.id AND u.seq > m.read_to
-			AND u.sender <> $1 AND u.type <> 'system' LIMIT $2) AS unread)
+			AND u.sender <> $1 AND u.type NOT IN (` + uncounted + `) LIMIT $2) AS unread),
+		(SELECT count(*) FROM chat_things t WHERE t.conversation = c.id AND t.kind = '` + chat.KindExchange + `'
+			AND t.state = '` + chat.StateAccepted + `'),
+		COALESCE((SELECT t.state FROM chat_things t WHERE t.conversation = c.id AND t.kind = '` + chat.KindAppointment + `'
+			ORDER BY t.seq DESC LIMIT 1), '')
 	FROM chat_conversations c
 	JOIN chat_entries e ON e.conversation = c.id AND e.seq = c.head
 	LEFT JOIN chat_members m ON m.conversation = c.id AND m.user_id = $1`
 
-const seatQuery = `SELECT conversation, user_id, role, name, disclosed, delivered, read_to FROM chat_members`
+// uncounted are chat.Uncounted in SQL.
+const uncounted = `'` + chat.TypeSystem + `', '` + chat.TypeEdit + `', '` + chat.TypeRecall + `', '` + chat.TypeReaction + `'`
+
+const seatQuery = `SELECT conversation, user_id, role, company, name, disclosed, delivered, read_to,
+	EXISTS (SELECT 1 FROM chat_entries e WHERE e.conversation = chat_members.conversation AND e.sender = chat_members.user_id)
+	FROM chat_members`
 
 // List implements [chat.Store]. Seats are read before heads, so no cursor is beyond the head beside it.
 func (c *Chat) List(ctx context.Context, user identity.UserID, limit int) ([]chat.Standing, error) {
@@ -150,7 +181,7 @@ func (c *Chat) seats(ctx context.Context, query string, arg any) (map[chat.Conve
 		var id chat.ConversationID
 		var t chat.Seat
 		var disclosed int
-		if err := rows.Scan(&id, &t.User, &t.Role, &t.Name, &disclosed, &t.Delivered, &t.Read); err != nil {
+		if err := rows.Scan(&id, &t.User, &t.Role, &t.Company, &t.Name, &disclosed, &t.Delivered, &t.Read, &t.Spoke); err != nil {
 			return nil, err
 		}
 		t.Disclosed = disclosed == 1
@@ -183,7 +214,10 @@ func scanStanding(rows *sql.Rows) (chat.Standing, error) {
 	var st chat.Standing
 	var e chat.Entry
 	var opened, at int64
-	err := rows.Scan(&st.ID, &st.Title, &opened, &st.Head, &e.Sender, &e.CID, &at, &e.Type, &e.Sealed, &st.Unread)
+	var exchanged int
+	err := rows.Scan(&st.ID, &st.Title, &opened, &st.Starter, &st.Head, &e.Sender, &e.CID, &at, &e.Type, &e.Sealed, &st.Unread,
+		&exchanged, &st.Appointment)
+	st.Exchanged = exchanged > 0
 	e.Conversation, e.Seq, e.Time = st.ID, st.Head, fromMicros(at)
 	st.Opened, st.Last = fromMicros(opened), &e
 	return st, err

@@ -13,9 +13,13 @@ import (
 	"parley/internal/outbox"
 )
 
-// appendSQLite goes row by row: a statement there is a call, not a round trip.
-func (c *Chat) appendSQLite(ctx context.Context, b chat.Batch) (out chat.Outcome, err error) {
+// appendEach goes row by row: on SQLite a statement is a call, not a round trip, and on PostgreSQL only batches with steps come
+// here.
+func (c *Chat) appendEach(ctx context.Context, b chat.Batch) (out chat.Outcome, err error) {
 	err = c.db.tx(ctx, func(tx *sql.Tx) error {
+		if err := c.lockEach(ctx, tx, b); err != nil {
+			return err
+		}
 		if out, err = appendChat(ctx, tx, b); err != nil {
 			return err
 		}
@@ -116,6 +120,11 @@ func sortedKeys[V any](m map[chat.ConversationID]V) []chat.ConversationID {
 }
 
 func placeRow(ctx context.Context, tx *sql.Tx, insert *sql.Stmt, r chat.Row, h *head) (chat.Placed, error) {
+	if stepping(r) {
+		if p, err := step(ctx, tx, r, h.given+1); err != nil || p != (chat.Placed{}) {
+			return p, err
+		}
+	}
 	res, err := insert.ExecContext(ctx, r.Conversation, int64(h.given+1), r.Sender, r.CID, micros(r.Time), r.Type, r.Sealed)
 	if err != nil {
 		return chat.Placed{}, err
@@ -135,9 +144,9 @@ func placeRow(ctx context.Context, tx *sql.Tx, insert *sql.Stmt, r chat.Row, h *
 	return chat.Placed{Seq: h.given, Time: r.Time}, err
 }
 
-func originalRow(ctx context.Context, tx *sql.Tx, r chat.Row) (chat.Placed, error) {
+func originalRow(ctx context.Context, q queryer, r chat.Row) (chat.Placed, error) {
 	p, at := chat.Placed{Dup: true}, int64(0)
-	err := tx.QueryRowContext(ctx, `SELECT seq, time_us FROM chat_entries WHERE conversation = $1 AND sender = $2 AND cid = $3`,
+	err := q.QueryRowContext(ctx, `SELECT seq, time_us FROM chat_entries WHERE conversation = $1 AND sender = $2 AND cid = $3`,
 		r.Conversation, r.Sender, r.CID).Scan(&p.Seq, &at)
 	p.Time = fromMicros(at)
 	return p, err
@@ -158,6 +167,9 @@ func lowerHeads(ctx context.Context, tx *sql.Tx, heads map[chat.ConversationID]*
 
 // rowError names the row if it is the row's own fault: a constraint, a type or a size.
 func rowError(i int, err error) error {
+	if rowFault(err) {
+		return &chat.RowError{Index: i, Err: err}
+	}
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
 		return err

@@ -97,8 +97,8 @@ func thawedChat(t *testing.T, d *DB) {
 		t.Errorf("entry %+v, want %+v", page[1], want)
 	}
 	st, err := s.Load(t.Context(), frozenChat, "u-ann")
-	seats := []chat.Seat{{User: "u-rob", Role: identity.Recruiter, Name: []byte{0, 255, 1}, Delivered: 3, Read: 2},
-		{User: "u-ann", Role: identity.Candidate, Name: []byte{0, 255, 2}, Disclosed: true, Delivered: 2, Read: 1}}
+	seats := []chat.Seat{{User: "u-rob", Role: identity.Recruiter, Name: []byte{0, 255, 1}, Spoke: true, Delivered: 3, Read: 2},
+		{User: "u-ann", Role: identity.Candidate, Name: []byte{0, 255, 2}, Disclosed: true, Spoke: true, Delivered: 2, Read: 1}}
 	if err != nil || string(st.Title) != "title" || !reflect.DeepEqual(st.Seats, seats) || st.Unread != 1 {
 		t.Errorf("standing %+v, %v; want %+v", st, err, seats)
 	}
