@@ -27,7 +27,9 @@ type Config struct {
 	Revoker       identity.Revoker
 	Sessions      Sessions
 	Audit         Audit
-	Outbox        Outbox // nil: no webhook is configured, and its routes are not there
+	Directory     Directory // nil: its routes are not there
+	Crowds        Crowds    // as Directory
+	Outbox        Outbox    // nil: no webhook is configured, and its routes are not there
 	Signer        Signer
 	// Grants are the permissions to play back, those of all nodes.
 	Grants  *grant.Grants
@@ -94,6 +96,12 @@ func New(cfg Config) *API {
 	}
 	a.huma = humago.New(a.mux, a.describe())
 	a.conversations()
+	if a.Directory != nil {
+		a.directory()
+	}
+	if a.Crowds != nil {
+		a.crowds()
+	}
 	a.interviews()
 	a.recordings()
 	a.playback()
