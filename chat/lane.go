@@ -81,13 +81,19 @@ func (s *Service) queue(id ConversationID, t *ticket) error {
 	}
 }
 
-// await waits for the answer to a ticket that was queued. If ctx ends first the outcome is unknown.
+// await waits for the answer to a ticket that was queued. If ctx ends first the outcome is unknown, and it may wait again; an
+// answer that is there is given whatever ctx is.
 func (s *Service) await(ctx context.Context, t *ticket) (Placed, error) {
 	select {
 	case a := <-t.answer:
 		return a.placed, a.err
+	default:
+	}
+	select {
+	case a := <-t.answer:
+		return a.placed, a.err
 	case <-ctx.Done():
-		return Placed{}, fmt.Errorf("wait for commit: %w", ctx.Err())
+		return Placed{}, ctx.Err()
 	case <-s.stopped:
 		return t.last()
 	}

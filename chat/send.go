@@ -25,8 +25,9 @@ func (s *Service) Send(ctx context.Context, p identity.Principal, d Draft) (Ack,
 }
 
 // Begin is the first half of [Service.Send]: it checks, asks the gates, seals and puts into the queue. What one goroutine
-// begins in a conversation is in the log in the same order. Wait is the other half and returns when the entry is durable; it
-// may be called once, or not at all: the entry is stored all the same.
+// begins in a conversation is in the log in the same order. Wait is the other half and returns when the entry is durable, or
+// with ctx's own error; then it may be called again, and gives an answer that is there even if that ctx has ended too. Without
+// it the entry is stored all the same.
 func (s *Service) Begin(ctx context.Context, p identity.Principal, d Draft) (wait func(context.Context) (Ack, error), err error) {
 	c, err := s.enter(ctx, p, identity.ChatSend, d.Conversation)
 	if err != nil {

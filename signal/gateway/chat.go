@@ -10,13 +10,28 @@ import (
 // The frames of chat. Who may do what is the service's to say.
 
 func (s *session) chatSend(ctx context.Context, f wire.ChatSend) (wire.Body, error) {
-	ack, err := s.g.cfg.Chat.Send(ctx, s.p, chat.Draft{
+	wait, err := s.g.cfg.Chat.Begin(ctx, s.p, chat.Draft{
 		Conversation: chat.ConversationID(f.Conversation), CID: chat.ClientID(f.CID), Type: f.Type, Content: f.Content,
+		Confirmed: f.Confirmed,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return wire.ChatAck{Conversation: f.Conversation, CID: f.CID, Seq: ack.Seq, Time: ack.Time, Dup: ack.Dup}, nil
+	ack, err := wait(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return wire.ChatAck{
+		Conversation: f.Conversation, CID: f.CID, Seq: ack.Seq, Time: ack.Time, Dup: ack.Dup, Changed: ack.Changed,
+	}, nil
+}
+
+func (s *session) chatSearch(ctx context.Context, f wire.ChatSearch) (wire.Body, error) {
+	found, err := s.g.cfg.Chat.Search(ctx, s.p, f)
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
 }
 
 func (s *session) chatRead(ctx context.Context, f wire.ChatRead) (wire.Body, error) {

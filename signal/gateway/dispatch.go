@@ -36,6 +36,7 @@ var handlers = map[wire.Kind]handler{
 	wire.ChatRead{}.Kind():     on((*session).chatRead),
 	wire.ChatMark{}.Kind():     done((*session).chatMark),
 	wire.ChatDisclose{}.Kind(): done((*session).chatDisclose),
+	wire.ChatSearch{}.Kind():   on((*session).chatSearch),
 
 	wire.ChatReceiptGet{}.Kind(): asks(receipts, Receipts.Receipt),
 	wire.Report{}.Kind():         asks(reports, Reports.Report),

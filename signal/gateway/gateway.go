@@ -29,6 +29,7 @@ type Verifier interface {
 type Chat interface {
 	Directory
 	Log
+	Searcher
 }
 
 // Directory shows conversations as one member sees them.
@@ -41,11 +42,17 @@ type Directory interface {
 
 // Log reads and writes the logs of conversations.
 type Log interface {
-	Send(ctx context.Context, p identity.Principal, d chat.Draft) (chat.Ack, error)
+	// Begin puts an entry into the queue; wait returns once it is durable. See [chat.Service.Begin].
+	Begin(ctx context.Context, p identity.Principal, d chat.Draft) (wait func(context.Context) (chat.Ack, error), err error)
 	Read(ctx context.Context, p identity.Principal, id chat.ConversationID, r chat.Range) (chat.Page, error)
 	Mark(ctx context.Context, p identity.Principal, id chat.ConversationID, delivered, read chat.Seq) error
 	Disclose(ctx context.Context, p identity.Principal, id chat.ConversationID) error
 	Unseal(ctx context.Context, e chat.Entry) (wire.Entry, error)
+}
+
+// Searcher looks for words in one's own conversations.
+type Searcher interface {
+	Search(ctx context.Context, p identity.Principal, q wire.ChatSearch) (wire.ChatFound, error)
 }
 
 // Texts has the notices people consent to; see [policy.Texts].
