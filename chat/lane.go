@@ -45,6 +45,7 @@ func (r Row) name() rowName { return rowName{r.Conversation, r.Sender, r.CID} }
 type ticket struct {
 	row     *Row
 	mark    *Mark
+	held    Row // where row points to
 	members []identity.UserID
 	quiet   bool        // the mark is of a member who has switched receipts off
 	answer  chan answer // of capacity 1, so that the lane never waits for who went away

@@ -20,7 +20,8 @@ const (
 	MaxQuery      = 200                 // bytes
 	searchEntries = 5000                // entries that are opened
 	searchFor     = time.Second
-	maxSearches   = 4 // at once on a node
+	searchBytes   = 256 << 10 // of content in an answer, and one more entry
+	maxSearches   = 4         // at once on a node
 	searchPage    = 100
 )
 
@@ -60,7 +61,7 @@ type search struct {
 	since, until time.Time
 	deadline     time.Time
 	trails       []*trail
-	opened       int
+	opened, size int
 	at           time.Time // of the last entry that was looked at
 	found        []wire.Entry
 }
@@ -130,7 +131,7 @@ func (k *search) run(ctx context.Context, limit int) (wire.ChatFound, error) {
 }
 
 func (k *search) enough(limit int) bool {
-	return len(k.found) >= limit || k.opened >= searchEntries || k.opened > 0 && time.Now().After(k.deadline)
+	return len(k.found) >= limit || k.size >= searchBytes || k.opened >= searchEntries || k.opened > 0 && time.Now().After(k.deadline)
 }
 
 // newest is the trail whose next entry may be the newest; nil when all are at their end.
@@ -180,6 +181,7 @@ func (k *search) look(ctx context.Context, e Entry) error {
 	for _, text := range say(w.Content) {
 		if strings.Contains(fold(text), k.words) {
 			k.found = append(k.found, w)
+			k.size += len(w.Content)
 			break
 		}
 	}

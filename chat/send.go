@@ -200,7 +200,8 @@ func (s *Service) begin(ctx context.Context, w writing) (func(context.Context) (
 	if err != nil {
 		return nil, err
 	}
-	t := &ticket{row: &row, members: w.circle.users}
+	t := &ticket{held: row, members: w.circle.users}
+	t.row = &t.held
 	if err := s.queue(row.Conversation, t); err != nil {
 		return nil, err
 	}
