@@ -42,10 +42,10 @@ func (s *Service) accept(ctx context.Context, p identity.Principal, x exchange, 
 		return s.connect(ctx, x, m)
 	}
 	y, err := s.take(ctx, x, m)
-	if err == nil && y.State == agreed {
-		y = s.hurry(ctx, y, s.deliver)
+	if err != nil {
+		return x, err
 	}
-	return y, err
+	return s.finish(ctx, y), nil
 }
 
 // connect accepts a phone exchange if there is a number for the two. A number that was assigned for a step that is not taken
@@ -96,10 +96,14 @@ func (s *Service) release(ctx context.Context, x exchange, with identity.UserID)
 	}
 }
 
-// hurry does at once what [Service.Run] would do after the grace. The step before it is taken: nothing that happens here
-// changes what the person is told.
-func (s *Service) hurry(ctx context.Context, x exchange, do func(context.Context, exchange) (exchange, error)) exchange {
-	y, err := do(ctx, x)
+// finish does at once what [Service.Run] would do after the grace: the second entry of a resume. The step before it is taken,
+// so nothing that happens here changes what the person is told.
+func (s *Service) finish(ctx context.Context, x exchange) exchange {
+	do, ok := dues[x.State]
+	if !ok || x.State == requested {
+		return x
+	}
+	y, err := do(s, ctx, x)
 	if err != nil {
 		if !errors.Is(err, chat.ErrTurn) {
 			s.log.WarnContext(ctx, "exchange left for later", slog.String("conversation", string(x.Conversation)), slog.Any("err", err))
@@ -167,10 +171,7 @@ func (s *Service) recall(ctx context.Context, x exchange, m move) (exchange, err
 	if err != nil {
 		return x, err
 	}
-	if y.State == withdrawing {
-		y = s.hurry(ctx, y, s.conclude)
-	}
-	return y, nil
+	return s.finish(ctx, y), nil
 }
 
 // conclude tells of a withdrawal whose resume is hidden already. Where the candidate's words were erased, the system tells it.

@@ -124,11 +124,11 @@ func (s *Service) load(ctx context.Context, members []chat.Party, id chat.Conver
 		return exchange{}, policy.ErrNotFound
 	}
 	t, err := s.chat.Thing(ctx, id, thing)
-	if errors.Is(err, chat.ErrUnknown) || err == nil && t.Kind != chat.KindExchange {
-		return exchange{}, policy.ErrNotFound
-	}
 	if err != nil {
 		return exchange{}, fmt.Errorf("read exchange: %w", err)
+	}
+	if t.Kind != chat.KindExchange {
+		return exchange{}, policy.ErrNotFound
 	}
 	return s.open(ctx, members, t)
 }

@@ -45,7 +45,7 @@ func (s *Service) Request(ctx context.Context, p identity.Principal, f wire.Exch
 // request makes x, or does what the others that there are demand. ErrTurn says that they have changed.
 func (s *Service) request(ctx context.Context, p identity.Principal, x exchange, all []exchange, g gift) (exchange, error) {
 	if i := slices.IndexFunc(all, func(y exchange) bool { return y.madeBy(p.User, g.cid) }); i >= 0 {
-		return all[i], nil
+		return s.finish(ctx, all[i]), nil
 	}
 	if err := g.check(x.What, p.Role, x.members); err != nil {
 		return x, err

@@ -84,7 +84,7 @@ func (s *Service) Answer(ctx context.Context, p identity.Principal, f wire.Excha
 	g := gift{value: secret(f.Value), card: f.Card, attachment: f.Attachment, confirmed: f.Confirmed}
 	return s.settle(ctx, p, f.Conversation, f.Exchange, func(x exchange) (exchange, error) {
 		if answered(x, p.User, f.Accept) {
-			return x, nil
+			return s.finish(ctx, x), nil
 		}
 		if err := s.onTime(ctx, x); err != nil {
 			return x, err
@@ -115,7 +115,7 @@ func answered(x exchange, user identity.UserID, yes bool) bool {
 func (s *Service) Withdraw(ctx context.Context, p identity.Principal, f wire.ExchangeWithdraw) (wire.ExchangeState, error) {
 	return s.settle(ctx, p, f.Conversation, f.Exchange, func(x exchange) (exchange, error) {
 		if public(x.State) == withdrawn && x.parts(p.User) != 0 {
-			return x, nil
+			return s.finish(ctx, x), nil
 		}
 		return s.withdraw(ctx, p, x)
 	})
