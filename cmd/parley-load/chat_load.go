@@ -49,7 +49,7 @@ func (f chatFigures) perSecond(n int64) float64 { return float64(n) / f.elapsed.
 
 // load signs everybody in, sends for as long as is asked for and measures after a warm-up. A nil server is one whose use
 // can't be seen.
-func (c chatCommand) load(ctx context.Context, p platform, server *process) (chatFigures, error) {
+func (c chatCommand) load(ctx context.Context, p platform, server *process, inFlight int) (chatFigures, error) {
 	defer collectSeldom()()
 	l := &chatLoad{}
 	defer l.close()
@@ -61,7 +61,7 @@ func (c chatCommand) load(ctx context.Context, p platform, server *process) (cha
 	sending, stop := context.WithCancelCause(ctx)
 	var work sync.WaitGroup
 	for _, p := range l.pairs {
-		for range c.InFlight {
+		for range inFlight {
 			work.Go(func() { stop(l.send(sending, p)) })
 		}
 	}

@@ -78,7 +78,7 @@ func wantFigures(t *testing.T, row map[string]any, fields ...string) {
 func TestChatPrintsEachStoreBesideItsCeiling(t *testing.T) {
 	onLinux(t)
 	childless(t)
-	rows := load(t, "chat", "--seconds", "1", "--senders", "3", "--in-flight", "2", "--dir", folder(t))
+	rows := load(t, "chat", "--only", "send", "--seconds", "1", "--senders", "3", "--in-flight", "2", "--dir", folder(t))
 	want := []string{"sqlite", "postgres"}
 	if err := engines.HasPostgres(); err != nil {
 		if os.Getenv("CI") == "true" {
@@ -115,7 +115,7 @@ func TestChatLoadsAServerThatRuns(t *testing.T) {
 	defer p.kill()
 	acked := 0.0
 	for range 2 { // one load does not stand in the way of the next
-		rows := load(t, "chat", "--seconds", "1", "--senders", "2", "--target", about.HTTP,
+		rows := load(t, "chat", "--seconds", "1", "--senders", "2", "--in-flight", "1", "--target", about.HTTP,
 			"--api-key", about.KeyID, "--api-secret", string(about.Secret))
 		if len(rows) != 1 {
 			t.Fatalf("%v", rows)
@@ -133,6 +133,32 @@ func TestChatLoadsAServerThatRuns(t *testing.T) {
 	}
 	if err := p.stop(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestChatMeasuresARoomIdleConnectionsAndAStorm(t *testing.T) {
+	onLinux(t)
+	childless(t)
+	for only, fields := range map[string][]string{
+		"fan-out": {"subscribers", "said_per_s", "deliveries_per_s", "cpu_us_per_delivery", "delivery_p50_ms", "delivery_p99_ms", "server_cpu_pct"},
+		"idle":    {"idle_conns", "rss_kb_per_idle_conn", "rss_mb_before", "rss_mb_after", "idle_cpu_pct"},
+		"storm":   {"clients", "live_p50_s", "live_p99_s", "all_live_s", "written", "missing", "server_cpu_ms_per_client"},
+	} {
+		rows := load(t, "chat", "--only", only, "--seconds", "1", "--subscribers", "20", "--rate", "40", "--idle", "20", "--storm", "20")
+		if len(rows) != 1 || rows[0]["scenario"] != strings.ReplaceAll(only, "-", "_") {
+			t.Fatalf("%s: %v", only, rows)
+		}
+		wantFigures(t, rows[0], fields...)
+		switch only {
+		case "fan-out":
+			if rows[0]["deliveries_per_s"].(float64) < 20 || rows[0]["delivery_p99_ms"].(float64) <= 0 {
+				t.Errorf("%v", rows[0])
+			}
+		case "storm":
+			if rows[0]["missing"] != 0.0 || rows[0]["written"].(float64) < 1 || rows[0]["all_live_s"].(float64) <= 0 {
+				t.Errorf("%v", rows[0])
+			}
+		}
 	}
 }
 

@@ -14,14 +14,19 @@
 // ten) and "browser" (the packets of trace.txt, recorded from Chromium by parley-load record-trace, which says in its
 // first lines how); each with segmentation offload and without.
 //
-// chat: pairs of people in conversations of their own, both connected to a whole node; one side sends texts of 256 bytes
-// and sends the next when the server has acknowledged, which it does when the text is durable. The other side takes each as
+// chat has four scenarios. "send": pairs of people in conversations of their own, both connected to a whole node; one side sends texts of 256 bytes
+// and, for each that may be in flight, sends the next when the server has acknowledged, which it does when the text is durable. The other side takes each as
 // a push, and so does the sender. Clients (signal/client), server and database share all processors: pinning would give
 // the database the clients' one. Senders are faster than the 50 frames a second that a session is allowed, so the limit is
 // lifted in a server of our own. Data of both stores are in the same folder, so that both wait for the same disk. Beside
 // it, in a process of its own and on the same engine, what chat.Store takes: ceiling_per_s from as many producers that
 // wait for each row, by group commit, and full_batches_per_s from batches that are always full. cpu_us are processor time
 // a message; what the database's own processes take is in neither.
+//
+// "fan_out": one room of chat/crowd with 1,000 subscribers; a delivery is one entry given to one subscriber, its delay is from the
+// sending of the entry to its arrival, taken by one subscriber in 16. "idle": connections that say nothing, each with one
+// conversation; what the server's memory grew by. "storm": clients that lose their connections at the same moment while others
+// write on; until the last one is answered again, and what is missing then.
 //
 // recording: interviews of two people who both publish, recorded by a whole node. Every packet's time of sending is noted
 // in the client; afterwards, with the server stopped, the journals are opened with the vault's keys and compared with it.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -92,9 +93,23 @@ func (p platform) post(ctx context.Context, path string, in, out any) error {
 		return err
 	}
 	if res.StatusCode/100 != 2 {
-		return fmt.Errorf("the server answers %d: %s", res.StatusCode, answer)
+		return &answered{res.StatusCode, answer}
 	}
 	return json.Unmarshal(answer, out)
+}
+
+// answered is an HTTP answer that is no success.
+type answered struct {
+	status int
+	body   []byte
+}
+
+func (a *answered) Error() string { return fmt.Sprintf("the server answers %d: %s", a.status, a.body) }
+
+// tooMany says that the same may be tried again in a while.
+func tooMany(err error) bool {
+	a, ok := errors.AsType[*answered](err)
+	return ok && a.status == http.StatusTooManyRequests
 }
 
 // dial opens the session of one of the two people of the n-th conversation.

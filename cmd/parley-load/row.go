@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"text/tabwriter"
 )
 
@@ -41,7 +42,12 @@ func rounded(v float64, digits int) float64 {
 	return math.Round(v*p) / p
 }
 
-// print writes the rows as JSON, or as a table with notes below it. All rows have the same cells.
+// sameCells says whether two rows can stand in one table.
+func sameCells(a, b row) bool {
+	return slices.EqualFunc(a, b, func(x, y cell) bool { return x.name == y.name })
+}
+
+// print writes the rows as JSON, or as tables with notes below; a row with other cells than the one before begins a new table.
 func (c common) print(out io.Writer, rows []row, notes []string) error {
 	if c.JSON {
 		b, err := json.MarshalIndent(rows, "", "  ")
@@ -53,7 +59,13 @@ func (c common) print(out io.Writer, rows []row, notes []string) error {
 	}
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	for i, r := range rows {
-		if i == 0 {
+		if i > 0 && !sameCells(rows[i-1], r) {
+			if err := w.Flush(); err != nil {
+				return err
+			}
+			fmt.Fprintln(out)
+		}
+		if i == 0 || !sameCells(rows[i-1], r) {
 			for _, c := range r {
 				fmt.Fprintf(w, "%s\t", c.name)
 			}
