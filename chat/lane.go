@@ -230,11 +230,20 @@ func (l *lane) tell(ctx context.Context, rows, marks []*ticket, out Outcome) {
 	}
 	for i, t := range marks {
 		if out.Marks[i].Moved {
-			c := out.Marks[i].Cursor
-			c.Quiet = t.quiet
-			l.hub.Moved(t.members, c)
+			l.moved(t, out.Marks[i])
 		}
 	}
+}
+
+// moved tells of a cursor. Of a quiet member the others hear when something was delivered, and never when it was read: not even
+// by the time of a hint.
+func (l *lane) moved(t *ticket, m Moved) {
+	members := t.members
+	if t.quiet && !m.Delivered {
+		members = []identity.UserID{t.mark.User}
+	}
+	m.Cursor.Quiet = t.quiet
+	l.hub.Moved(members, m.Cursor)
 }
 
 // news is the entry that the row became, if the hub was not told of it before. A repeat that was in doubt is read from the

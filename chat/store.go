@@ -159,11 +159,13 @@ type (
 		Err  error
 	}
 
-	// Moved says where a member's cursors are and whether the mark moved one. Err is ErrUnknown if there is no such member.
+	// Moved says where a member's cursors are, whether the mark moved one, and whether one of them was that of what was
+	// delivered. Err is ErrUnknown if there is no such member.
 	Moved struct {
-		Cursor Cursor
-		Moved  bool
-		Err    error
+		Cursor    Cursor
+		Moved     bool
+		Delivered bool
+		Err       error
 	}
 )
 

@@ -233,7 +233,7 @@ func (r *room) mark(k chat.Mark) chat.Moved {
 	t.Delivered = max(t.Delivered, t.Read, min(k.Delivered, head))
 	return chat.Moved{
 		Cursor: chat.Cursor{Conversation: k.Conversation, User: k.User, Delivered: t.Delivered, Read: t.Read},
-		Moved:  t.Delivered != before.Delivered || t.Read != before.Read,
+		Moved:  t.Delivered != before.Delivered || t.Read != before.Read, Delivered: t.Delivered != before.Delivered,
 	}
 }
 

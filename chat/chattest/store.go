@@ -236,22 +236,22 @@ func storeMarks(t *testing.T, s chat.Store) {
 	for _, c := range []struct {
 		mark            chat.Mark
 		delivered, read chat.Seq
-		moved           bool
+		moved, arrived  bool
 	}{
-		{mark(2, 0), 2, 0, true},
-		{mark(2, 0), 2, 0, false},
-		{mark(1, 1), 2, 1, true},
-		{mark(0, 3), 3, 3, true}, // what is read is delivered
-		{mark(1, 2), 3, 3, false},
-		{mark(math.MaxUint64, 0), 4, 3, true}, // beyond the head is the head
-		{mark(0, math.MaxUint64), 4, 4, true},
-		{mark(9, 9), 4, 4, false},
+		{mark(2, 0), 2, 0, true, true},
+		{mark(2, 0), 2, 0, false, false},
+		{mark(1, 1), 2, 1, true, false},
+		{mark(0, 3), 3, 3, true, true}, // what is read is delivered
+		{mark(1, 2), 3, 3, false, false},
+		{mark(math.MaxUint64, 0), 4, 3, true, true}, // beyond the head is the head
+		{mark(0, math.MaxUint64), 4, 4, true, false},
+		{mark(9, 9), 4, 4, false, false},
 	} {
 		out, err := s.Append(t.Context(), chat.Batch{Marks: []chat.Mark{c.mark}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := chat.Moved{Cursor: chat.Cursor{Conversation: a, User: ann, Delivered: c.delivered, Read: c.read}, Moved: c.moved}
+		want := chat.Moved{Cursor: chat.Cursor{Conversation: a, User: ann, Delivered: c.delivered, Read: c.read}, Moved: c.moved, Delivered: c.arrived}
 		if out.Marks[0] != want {
 			t.Errorf("mark %d/%d: %+v, want %+v", c.mark.Delivered, c.mark.Read, out.Marks[0], want)
 		}

@@ -73,7 +73,7 @@ const (
 		WHERE m.conversation = g.conversation AND m.user_id = g.user_id
 			AND (g.delivered > g.was_delivered OR g.read_to > g.was_read)
 	)
-	SELECT n, delivered, read_to, delivered > was_delivered OR read_to > was_read FROM given`
+	SELECT n, delivered, read_to, delivered > was_delivered OR read_to > was_read, delivered > was_delivered FROM given`
 )
 
 func (c *Chat) appendPostgres(ctx context.Context, b chat.Batch) (out chat.Outcome, err error) {
@@ -156,7 +156,7 @@ func spreadMarks(moved []chat.Moved, merged []int) []chat.Moved {
 		if at == next {
 			next++
 		} else {
-			all[i].Moved = false
+			all[i].Moved, all[i].Delivered = false, false
 		}
 	}
 	return all
@@ -241,7 +241,7 @@ func queueMarks(b *pgx.Batch, marks []chat.Mark, moved []chat.Moved) {
 		for found.Next() {
 			var n int64
 			var m chat.Moved
-			if err := found.Scan(&n, &m.Cursor.Delivered, &m.Cursor.Read, &m.Moved); err != nil {
+			if err := found.Scan(&n, &m.Cursor.Delivered, &m.Cursor.Read, &m.Moved, &m.Delivered); err != nil {
 				return err
 			}
 			m.Cursor.Conversation, m.Cursor.User = marks[n-1].Conversation, marks[n-1].User

@@ -200,10 +200,11 @@ func markChat(ctx context.Context, tx *sql.Tx, m chat.Mark) (chat.Moved, error) 
 	if delivered <= c.Delivered && read <= c.Read {
 		return chat.Moved{Cursor: c}, nil
 	}
+	arrived := delivered > c.Delivered
 	err = tx.QueryRowContext(ctx, `UPDATE chat_members SET
 		delivered = CASE WHEN delivered < $1 THEN $1 ELSE delivered END,
 		read_to = CASE WHEN read_to < $2 THEN $2 ELSE read_to END
 		WHERE conversation = $3 AND user_id = $4 RETURNING delivered, read_to`,
 		int64(delivered), int64(read), m.Conversation, m.User).Scan(&c.Delivered, &c.Read)
-	return chat.Moved{Cursor: c, Moved: true}, err
+	return chat.Moved{Cursor: c, Moved: true, Delivered: arrived}, err
 }
