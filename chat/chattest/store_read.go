@@ -113,7 +113,9 @@ func storeUnread(t *testing.T, s chat.Store) {
 	a := mustOpen(t, s, "a", 1)
 	card := chat.Row{Conversation: a, CID: "card", Time: at(1), Type: chat.TypeInterview, Sealed: []byte("c")}
 	note := chat.Row{Conversation: a, CID: "note", Time: at(1), Type: chat.TypeSystem, Sealed: []byte("n")}
-	appendRows(t, s, says(a, rob, 1), says(a, ann, 1), says(a, rob, 2), card, note) // seq 2 to 6
+	mark := says(a, rob, 3)
+	mark.Type = chat.TypeReaction
+	appendRows(t, s, says(a, rob, 1), says(a, ann, 1), says(a, rob, 2), card, note, mark, edit(a, rob, 4, 2), recall(a, rob, 5, 2))
 	check := func(user identity.UserID, want uint64) {
 		t.Helper()
 		st, err := s.Load(t.Context(), a, user)

@@ -51,9 +51,9 @@ func step(ctx context.Context, tx *sql.Tx, r chat.Row, at chat.Seq) (chat.Placed
 		}
 	}
 	if r.Revises != nil {
-		err = reviseChat(ctx, tx, r, at)
+		return chat.Placed{}, reviseChat(ctx, tx, r, at)
 	}
-	return chat.Placed{}, err
+	return chat.Placed{}, nil
 }
 
 func isRecalled(ctx context.Context, tx *sql.Tx, r chat.Row) (recalled bool, err error) {
