@@ -2,9 +2,6 @@ package people
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"strings"
 
 	"parley/chat"
 	"parley/internal/identity"
@@ -17,25 +14,12 @@ import (
 //
 // What the starter brings about needs nobody's leave but the others': a candidate who hides may start a conversation. Other
 // recruiters in it are asked about like the starter, since they come to know each other by it.
-func (s *Service) MayOpen(ctx context.Context, starter chat.Party, others []chat.Party) error {
-	return s.mayOpen(ctx, circleKey(others), starter, others)
-}
-
-// circleKey names a conversation by who is in it.
-func circleKey(others []chat.Party) string {
-	var b []byte
-	for _, o := range slices.SortedFunc(slices.Values(others), func(a, b chat.Party) int { return strings.Compare(string(a.User), string(b.User)) }) {
-		b = fmt.Appendf(b, "%q %q\n", o.User, o.Role)
+func (s *Service) MayOpen(ctx context.Context, o chat.Opening) error {
+	all := o.Others
+	if o.Starter.User != "" {
+		all = append([]chat.Party{o.Starter}, o.Others...)
 	}
-	return string(b)
-}
-
-func (s *Service) mayOpen(ctx context.Context, key string, starter chat.Party, others []chat.Party) error {
-	all := others
-	if starter.User != "" {
-		all = append([]chat.Party{starter}, others...)
-	}
-	no, err := s.anyRefuses(ctx, all, starter.User)
+	no, err := s.anyRefuses(ctx, all, o.Starter.User)
 	if err != nil {
 		return err
 	}
@@ -43,7 +27,7 @@ func (s *Service) mayOpen(ctx context.Context, key string, starter chat.Party, o
 		s.metrics.refused.WithLabelValues(atOpen).Inc()
 		return policy.ErrNotFound
 	}
-	return s.charge(ctx, starter, key)
+	return s.charge(ctx, o.Starter, o.Key)
 }
 
 // anyRefuses says whether one of them, but the starter, refuses one of the other side, or has no account any more.

@@ -63,6 +63,7 @@ type Service struct {
 
 var (
 	_ chat.Gate        = (*Service)(nil)
+	_ chat.Opener      = (*Service)(nil)
 	_ chat.Preferences = (*Service)(nil)
 )
 

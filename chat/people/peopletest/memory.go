@@ -213,3 +213,21 @@ func (t Talk) count(a *people.Activity, since time.Time) {
 		a.Replies++
 	}
 }
+
+// Rows is what a reader of the database sees.
+func (m *Memory) Rows() map[people.Hash]people.Row {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := map[people.Hash]people.Row{}
+	for o, r := range m.rows {
+		all[o] = r.Row
+	}
+	return all
+}
+
+// Swap changes the places of two rows, as somebody might who writes to the database.
+func (m *Memory) Swap(a, b people.Hash) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rows[a], m.rows[b] = m.rows[b], m.rows[a]
+}

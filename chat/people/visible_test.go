@@ -1,0 +1,91 @@
+package people_test
+
+import (
+	"reflect"
+	"testing"
+
+	"parley/chat/people"
+	"parley/internal/identity"
+	"parley/signal/wire"
+)
+
+// T4 holds for presence as well, and so do blocks and one's own switch.
+func TestWhoIsSeenToBeHere(t *testing.T) {
+	for name, c := range map[string]struct {
+		come   func(w *town)
+		viewer identity.Principal
+		seen   bool
+	}{
+		"nothing set":                        {func(*town) {}, rob, true},
+		"switched off":                       {func(w *town) { w.set(ann, wire.SettingsSet{Presence: ptr(false)}) }, rob, false},
+		"switched off, to oneself":           {func(w *town) { w.set(ann, wire.SettingsSet{Presence: ptr(false)}) }, ann, true},
+		"hidden from everybody":              {func(w *town) { w.hide(ann, wire.Hide{Everybody: true}) }, rob, false},
+		"hidden from headhunters":            {func(w *town) { w.hide(ann, wire.Hide{Headhunters: true}) }, hana, false},
+		"hidden from headhunters, recruiter": {func(w *town) { w.hide(ann, wire.Hide{Headhunters: true}) }, rob, true},
+		"hidden from the company":            {func(w *town) { w.hide(ann, wire.Hide{Companies: []string{"c-acme"}}) }, rita, false},
+		"blocked":                            {func(w *town) { w.block(ann, w.open(rob, ann), rob, false) }, rob, false},
+		"a colleague blocked":                {func(w *town) { w.block(ann, w.open(rob, ann), rob, false) }, rita, true},
+		"a closed account":                   {func(w *town) { w.shut(ann) }, rob, false},
+	} {
+		w := newTown(t)
+		c.come(w)
+		got, err := w.Visible(t.Context(), c.viewer, []identity.UserID{ann.User, bea.User})
+		want := []identity.UserID{bea.User}
+		if c.seen {
+			want = []identity.UserID{ann.User, bea.User}
+		}
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %s sees %v, %v; want %v", name, c.viewer.Role, got, err, want)
+		}
+	}
+}
+
+func TestReceiptsCanBeSwitchedOff(t *testing.T) {
+	w := newTown(t)
+	at := w.open(rob, ann)
+	w.must(w.say(rob, at))
+	w.must(w.chat.Mark(t.Context(), ann, at, 2, 2))
+	read := func() uint64 {
+		c, err := w.chat.View(t.Context(), rob, at)
+		w.must(err)
+		for _, m := range c.Members {
+			if m.User == "u-ann" {
+				return m.Read
+			}
+		}
+		return 99
+	}
+	if got := read(); got != 2 {
+		t.Errorf("read %d, want 2", got)
+	}
+	w.set(ann, wire.SettingsSet{Receipts: ptr(false)})
+	if got := read(); got != 0 {
+		t.Errorf("read %d with receipts off", got)
+	}
+	off, err := w.NoReceipts(t.Context(), []identity.UserID{ann.User, rob.User, ann.User})
+	if err != nil || !reflect.DeepEqual(off, map[identity.UserID]bool{ann.User: true}) {
+		t.Errorf("off %v, %v", off, err)
+	}
+}
+
+// T10: what may be sent is what was switched on; reminders and quiet hours have defaults; a closed account gets nothing.
+func TestNoticesAreOffUntilSwitchedOn(t *testing.T) {
+	w := newTown(t)
+	check := func(when string, on map[string][]string, reminders []string, quiet wire.Quiet) {
+		t.Helper()
+		w.clock.pass(people.Fresh)
+		c, r, q, err := w.Notices(t.Context(), ann.User)
+		if err != nil || !reflect.DeepEqual(c, on) || !reflect.DeepEqual(r, reminders) || q != quiet {
+			t.Errorf("%s: %v, %v, %v, %v", when, c, r, q, err)
+		}
+	}
+	night := wire.Quiet{From: "22:00", To: "08:00"}
+	check("at first", map[string][]string{}, []string{"push"}, night)
+	w.set(ann, wire.SettingsSet{Notices: ptr(map[string][]string{"recommendation": {"mail"}}), Reminders: ptr([]string{"sms", "mail"})})
+	check("switched on", map[string][]string{"recommendation": {"mail"}}, []string{"sms", "mail"}, night)
+	w.set(ann, wire.SettingsSet{Notices: ptr(map[string][]string{}), Reminders: ptr([]string{}), Quiet: &wire.Quiet{}})
+	check("switched off", map[string][]string{}, []string{}, wire.Quiet{})
+	w.set(ann, wire.SettingsSet{Notices: ptr(map[string][]string{"marketing": {"sms"}})})
+	w.shut(ann)
+	check("closed", nil, nil, wire.Quiet{})
+}
