@@ -39,17 +39,17 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = conn.CloseNow()
 		return
 	}
-	go s.run()
+	go s.read()
 }
 
-// adopt counts the session's owner among those that Drain waits for, unless it waits already.
+// adopt counts the session and its reader among those that Drain waits for, unless it waits already.
 func (g *Gateway) adopt(s *session) bool {
 	g.sessions.mu.Lock()
 	defer g.sessions.mu.Unlock()
 	if g.draining.Load() {
 		return false
 	}
-	g.owners.Add(1)
+	g.owners.Add(2)
 	return true
 }
 
@@ -95,7 +95,7 @@ func refuse(w http.ResponseWriter, r *policy.Refusal) {
 // slimWriter hijacks with buffers of 512 bytes instead of twice 4 KiB, which an idle connection would hold for ever.
 type slimWriter struct {
 	http.ResponseWriter
-	conn net.Conn // once hijacked
+	conn *meter // once hijacked
 }
 
 const slimBuffer = 512
@@ -103,10 +103,11 @@ const slimBuffer = 512
 // Hijack implements http.Hijacker. What the server has read ahead, the first byte of a hasty client's first frame as a
 // rule, stays in the reader's buffer.
 func (w *slimWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	hijacked, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err != nil {
 		return nil, nil, err
 	}
+	conn := &meter{Conn: hijacked}
 	w.conn = conn
 	n := rw.Reader.Buffered()
 	ahead, err := rw.Reader.Peek(n)

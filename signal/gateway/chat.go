@@ -9,7 +9,7 @@ import (
 
 // The frames of chat. Who may do what is the service's to say.
 
-func (s *session) chatSend(ctx context.Context, f wire.ChatSend) (wire.Body, error) {
+func (s *session) chatSend(ctx context.Context, f wire.ChatSend) (waiter, error) {
 	wait, err := s.g.cfg.Chat.Begin(ctx, s.p, chat.Draft{
 		Conversation: chat.ConversationID(f.Conversation), CID: chat.ClientID(f.CID), Type: f.Type, Content: f.Content,
 		Confirmed: f.Confirmed,
@@ -17,12 +17,14 @@ func (s *session) chatSend(ctx context.Context, f wire.ChatSend) (wire.Body, err
 	if err != nil {
 		return nil, err
 	}
-	ack, err := wait(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return wire.ChatAck{
-		Conversation: f.Conversation, CID: f.CID, Seq: ack.Seq, Time: ack.Time, Dup: ack.Dup, Changed: ack.Changed,
+	return func(ctx context.Context) (wire.Body, error) {
+		ack, err := wait(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return wire.ChatAck{
+			Conversation: f.Conversation, CID: f.CID, Seq: ack.Seq, Time: ack.Time, Dup: ack.Dup, Changed: ack.Changed,
+		}, nil
 	}, nil
 }
 

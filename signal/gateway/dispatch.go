@@ -3,9 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
-	"time"
 
-	"parley/internal/policy"
 	"parley/signal/wire"
 )
 
@@ -24,7 +22,7 @@ func done[T wire.Body](f func(*session, context.Context, T) error) handler {
 	}
 }
 
-// handlers is the table of dispatch: every kind that a client may send.
+// handlers is the table of dispatch: every kind that a client may send, but those that are pipelined.
 var handlers = map[wire.Kind]handler{
 	wire.Hello{}.Kind():   on((*session).helloAgain),
 	wire.Renew{}.Kind():   done((*session).renew),
@@ -32,10 +30,11 @@ var handlers = map[wire.Kind]handler{
 	wire.Pong{}.Kind():    on((*session).pong),
 	wire.TextGet{}.Kind(): on((*session).text),
 
-	wire.ChatSend{}.Kind():     on((*session).chatSend),
 	wire.ChatRead{}.Kind():     on((*session).chatRead),
 	wire.ChatMark{}.Kind():     done((*session).chatMark),
 	wire.ChatDisclose{}.Kind(): done((*session).chatDisclose),
+	wire.ChatTyping{}.Kind():   done((*session).chatTyping),
+	wire.ChatPresence{}.Kind(): on((*session).chatPresence),
 	wire.ChatSearch{}.Kind():   on((*session).chatSearch),
 
 	wire.ChatReceiptGet{}.Kind(): asks(receipts, Receipts.Receipt),
@@ -72,46 +71,94 @@ var handlers = map[wire.Kind]handler{
 	wire.RTCRestart{}.Kind():   done((*session).rtcRestart),
 }
 
-// message serves the frames of one WebSocket message in their order.
+// client serves the client's next frames in their order, as far as they need not wait for answers before them.
+func (s *session) client() (bool, error) {
+	if s.next == nil && len(s.lines) == 0 && s.paused.IsZero() {
+		select {
+		case m := <-s.in:
+			if !s.opened {
+				return true, s.open(m)
+			}
+			return true, s.message(m)
+		default:
+			return false, nil
+		}
+	}
+	return s.serve()
+}
+
+// message begins to serve the frames of one WebSocket message.
 func (s *session) message(m []byte) error {
 	lines, err := wire.SplitMessage(wire.Client, m)
 	if err != nil || len(lines) == 0 {
-		return s.reject(wire.Frame{}, wire.ErrBadFrame)
+		return s.reject("", wire.ErrBadFrame)
 	}
-	for _, line := range lines {
-		if err := s.frame(line); err != nil {
-			return err
-		}
-	}
-	return nil
+	s.lines = lines
+	_, err = s.serve()
+	return err
 }
 
-func (s *session) frame(line []byte) error {
+// serve goes on with the frames of a message.
+func (s *session) serve() (did bool, err error) {
+	for s.paused.IsZero() {
+		if s.next == nil && len(s.lines) == 0 {
+			s.lines = nil
+			return did, nil
+		}
+		if s.next == nil {
+			line := s.lines[0]
+			s.lines = s.lines[1:]
+			if s.next, err = s.decode(line); err != nil {
+				return true, err
+			}
+			did = true
+			continue
+		}
+		if s.mustWait(s.next.Body) {
+			return did, nil
+		}
+		f := *s.next
+		s.next, did = nil, true
+		if err := s.frame(f); err != nil {
+			return true, err
+		}
+	}
+	return did, nil
+}
+
+// decode reads a line and asks the limits; nil says that it was answered with a refusal.
+func (s *session) decode(line []byte) (*wire.Frame, error) {
 	f, err := wire.DecodeFrom(wire.Client, line)
 	if err != nil {
 		s.g.metrics.unknown.Inc()
 	} else {
 		s.g.metrics.received(f.Body.Kind())
 	}
-	switch {
-	case !s.limiter.Allow():
-		return s.slow(f.Ref)
-	case err != nil:
-		return s.reject(f, err)
+	if refused := s.limited(f); refused != nil {
+		return nil, s.slow(f.Ref, refused)
 	}
-	answer, err := handlers[f.Body.Kind()](s.ctx, s, f.Body)
 	if err != nil {
-		return s.send(f.Ref, wireError(s.refusal(s.ctx, f.Body.Kind(), err)))
+		return nil, s.reject(f.Ref, err)
 	}
-	if answer == nil || f.Ref == "" && answer == (wire.Body)(wire.Done{}) {
-		return nil
+	return &f, nil
+}
+
+func (s *session) frame(f wire.Frame) error {
+	kind := f.Body.Kind()
+	if begin := pipelined[kind]; begin != nil {
+		wait, err := begin(s.ctx, s, f.Body)
+		if err != nil {
+			return s.refuse(f.Ref, kind, err)
+		}
+		return s.promise(&reply{ref: f.Ref, kind: kind, wait: wait})
 	}
-	return s.send(f.Ref, answer)
+	answer, err := handlers[kind](s.ctx, s, f.Body)
+	return s.respond(f.Ref, kind, answer, err)
 }
 
 // reject answers what is no frame. Kinds that the server does not know yet are no fault of the stream and not counted.
-func (s *session) reject(f wire.Frame, err error) error {
-	if e := s.send(f.Ref, wireError(s.refusal(s.ctx, "", err))); e != nil {
+func (s *session) reject(ref string, err error) error {
+	if e := s.refuse(ref, "", err); e != nil {
 		return e
 	}
 	if !errors.Is(err, wire.ErrBadFrame) {
@@ -119,24 +166,6 @@ func (s *session) reject(f wire.Frame, err error) error {
 	}
 	if s.bad++; s.bad >= maxBad {
 		return &ending{code: wire.ClosePolicy, reason: "garbage"}
-	}
-	return nil
-}
-
-// slow refuses a frame over the limit and makes the client wait for the next: meanwhile nothing is read from it. Who keeps
-// it up is closed.
-func (s *session) slow(ref string) error {
-	if !s.strikes.Allow() {
-		return &ending{code: wire.CloseFlood, reason: "flood"}
-	}
-	if err := s.send(ref, wireError(policy.ErrRateLimited.After(time.Second))); err != nil {
-		return err
-	}
-	wait := time.NewTimer(time.Duration(float64(time.Second) / s.g.limits.Frames))
-	defer wait.Stop()
-	select {
-	case <-wait.C:
-	case <-s.ctx.Done():
 	}
 	return nil
 }

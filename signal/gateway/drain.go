@@ -44,6 +44,7 @@ func (g *Gateway) Drain(ctx context.Context) error {
 		_ = s.conn.CloseNow()
 	}
 	<-gone
+	g.crew.work.Wait()
 	return err
 }
 

@@ -36,6 +36,8 @@ type Chat interface {
 type Directory interface {
 	List(ctx context.Context, p identity.Principal) ([]wire.Conversation, error)
 	View(ctx context.Context, p identity.Principal, id chat.ConversationID) (wire.Conversation, error)
+	// Enter returns the members of a conversation of the principal's, the principal first.
+	Enter(ctx context.Context, p identity.Principal, a identity.Action, id chat.ConversationID) ([]chat.Party, error)
 	// Heads returns the last seq of each conversation that List shows. It is asked at every ping of every session.
 	Heads(ctx context.Context, p identity.Principal) (map[chat.ConversationID]chat.Seq, error)
 }
@@ -71,6 +73,8 @@ type Config struct {
 	Interviews Interviews
 	// Domains are what else clients may ask for.
 	Domains Domains
+	// Presence decides who is shown to whom; nil: nobody is, and who asks is refused as unavailable.
+	Presence Presence
 	// Revocations is asked at every ping, so that a revocation whose hint was lost still ends the session (T7); nil
 	// means that only [Gateway.Drop] ends one.
 	Revocations identity.Revocations
@@ -93,8 +97,13 @@ type Limits struct {
 	Sessions int // at once on the node; 20,000
 	PerUser  int // sessions of one user on the node; 16; the oldest gives way
 	// Frames a second and the burst above it that a session may send; 50 and 200.
+	// The sessions of one device together may send as many.
 	Frames float64
 	Burst  int
+	// Frames a second and the burst above it that all sessions of a user may send together; twice the above. A hello counts as
+	// ten of them.
+	UserFrames float64
+	UserBurst  int
 	// Refused is how many frames over that limit end the session, forgiven at one a second; 200.
 	Refused int
 	// Connections a second and the burst above it from one address (an IPv6 /64); 20 and 200.
@@ -107,9 +116,11 @@ type Limits struct {
 }
 
 func (l Limits) withDefaults() Limits {
+	l.Frames, l.Burst = or(l.Frames, 50), or(l.Burst, 200)
 	return Limits{
 		Sessions: or(l.Sessions, 20_000), PerUser: or(l.PerUser, 16),
-		Frames: or(l.Frames, 50), Burst: or(l.Burst, 200), Refused: or(l.Refused, 200),
+		Frames: l.Frames, Burst: l.Burst, UserFrames: or(l.UserFrames, 2*l.Frames), UserBurst: or(l.UserBurst, 2*l.Burst),
+		Refused:     or(l.Refused, 200),
 		Connections: or(l.Connections, 20), Storm: or(l.Storm, 200), Queue: or(l.Queue, 256<<10),
 		Hello: or(l.Hello, 10*time.Second), Stall: or(l.Stall, 10*time.Second), Ping: or(l.Ping, 20*time.Second),
 	}
@@ -129,6 +140,11 @@ type Gateway struct {
 	log       *slog.Logger
 	metrics   *metrics
 	addresses *limit.Limiter[netip.Prefix]
+	limiters  limiters
+	admission admission
+	hub       *Hub
+	crew      *crew
+	presence  presence
 	sessions  registry
 	lost      chan struct{} // holds a value when hints were lost
 
@@ -136,7 +152,7 @@ type Gateway struct {
 	stop     context.CancelFunc
 	doors    context.Context // of connections that have not said hello; ended as Drain begins
 	shut     context.CancelFunc
-	owners   sync.WaitGroup
+	owners   sync.WaitGroup // for each session one for its life and one for its reader
 	draining atomic.Bool
 }
 
@@ -154,8 +170,10 @@ func New(cfg Config) *Gateway {
 	return &Gateway{
 		cfg: cfg, limits: limits, log: cfg.Log, metrics: newMetrics(cfg.Metrics),
 		addresses: limit.New[netip.Prefix](limit.Config{Name: "connect", Rate: rate.Limit(limits.Connections), Burst: limits.Storm, Metrics: cfg.Metrics}),
-		sessions:  registry{users: map[identity.UserID][]*session{}},
-		lost:      make(chan struct{}, 1), base: base, stop: stop, doors: doors, shut: shut,
+		limiters:  newLimiters(limits, cfg.Metrics), admission: newAdmission(limits.Hello),
+		hub: NewHub(cfg.Bus, cfg.Log), crew: newCrew(base), presence: newPresence(),
+		sessions: registry{users: map[identity.UserID][]*session{}},
+		lost:     make(chan struct{}, 1), base: base, stop: stop, doors: doors, shut: shut,
 	}
 }
 

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"sync/atomic"
 
@@ -18,6 +19,9 @@ const (
 	hintInterview = 'i' // the id of an interview whose view changed
 	hintReceipt   = 'r' // an encoded frame interview.receipt
 	hintRevoked   = 'd' // a revocation, told to all nodes
+	hintFrame     = 'f' // an encoded frame for all sessions of the users
+	hintTyping    = 't' // an encoded frame chat.typing
+	hintPresence  = 'p' // users who came or left, told to all nodes
 )
 
 // Hub sends hints to the gateways that users are connected to. It is the [chat.Hub] and the [interview.Hub] of a node, made
@@ -63,12 +67,34 @@ func (h *Hub) Interview(users []identity.UserID, id interview.ID) {
 
 // Receipt implements [interview.Hub].
 func (h *Hub) Receipt(users []identity.UserID, r wire.InterviewReceipt) {
-	line, err := wire.Encode(wire.Frame{Body: r})
+	h.frame(users, hintReceipt, r)
+}
+
+// Push sends a frame of the server to all sessions of a user, on whatever nodes. Like every hint it may be lost; what it tells
+// must be there to be asked for.
+func (h *Hub) Push(_ context.Context, user identity.UserID, body wire.Body) {
+	h.frame([]identity.UserID{user}, hintFrame, body)
+}
+
+func (h *Hub) typing(users []identity.UserID, t wire.ChatTyping) { h.frame(users, hintTyping, t) }
+
+func (h *Hub) frame(users []identity.UserID, kind byte, body wire.Body) {
+	line, err := wire.Encode(wire.Frame{Body: body})
 	if err != nil {
-		h.log.LogAttrs(context.Background(), slog.LevelError, "a receipt could not be encoded", slog.Any("err", err))
+		h.log.LogAttrs(context.Background(), slog.LevelError, "a hint could not be encoded", slog.String("kind", string(body.Kind())), slog.Any("err", err))
 		return
 	}
-	h.send(users, hintReceipt, line)
+	h.send(users, kind, line)
+}
+
+// stirred tells every node that these users came or left.
+func (h *Hub) stirred(users []identity.UserID) {
+	hint, err := json.Marshal(users)
+	if err != nil {
+		h.log.LogAttrs(context.Background(), slog.LevelError, "presence could not be encoded", slog.Any("err", err))
+		return
+	}
+	h.sent(h.bus.Tell(context.Background(), append([]byte{hintPresence}, hint...)))
 }
 
 // Revoked tells every node of a revocation (T7).

@@ -152,7 +152,7 @@ func (s *session) sit(ctx context.Context, name string, take sitting) (wire.Body
 	if !had && len(s.seats) >= maxSeats {
 		return nil, policy.ErrConflict.With("This connection is in too many interviews.", "此连接已加入过多面试。")
 	}
-	s.seats[id] = struct{}{}
+	mark(&s.seats, id, struct{}{})
 	view, err := take(ctx, s.p, id, s.seat(name))
 	if _, refused := errors.AsType[*policy.Refusal](err); refused && !had {
 		delete(s.seats, id)

@@ -32,7 +32,7 @@ func (s *session) renew(ctx context.Context, r wire.Renew) error {
 	if s.g.cfg.Interviews != nil {
 		s.g.cfg.Interviews.Renew(p)
 	}
-	s.timer.Reset(time.Until(s.due()))
+	s.arm()
 	return nil
 }
 
@@ -89,15 +89,18 @@ func (s *session) revoked() bool {
 
 // pingClient tells the heads of what changed since the last ping and pushes what hints failed to.
 func (s *session) pingClient(now time.Time) error {
-	if err := s.deliver(); err != nil {
+	if _, err := s.deliver(); err != nil {
+		return err
+	}
+	if err := s.lookWho(); err != nil { // in case that a hint was lost
 		return err
 	}
 	heads := s.heads()
 	news := map[string]uint64{}
 	for id, head := range heads {
-		if m, known := s.marks[id]; known && head > m.told {
+		if m, known := s.marks.get(id); known && head > m.told {
 			m.told = head
-			s.marks[id] = m
+			s.marks.set(id, m)
 			news[id] = head
 		}
 	}
@@ -112,7 +115,7 @@ func (s *session) repair(heads map[string]uint64) error {
 	for _, id := range slices.Sorted(maps.Keys(heads)) {
 		if ours, err := s.ours(id); err != nil {
 			return err
-		} else if !ours || s.marks[id].pushed >= heads[id] {
+		} else if m, _ := s.marks.get(id); !ours || m.pushed >= heads[id] {
 			continue
 		}
 		if err := s.catchUp(id, heads[id]); err != nil {

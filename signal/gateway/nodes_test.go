@@ -293,7 +293,7 @@ func TestTheEndOfAnInterviewIsFoundWhenItsHintWasLost(t *testing.T) {
 }
 
 func TestManySessionsLookAroundInSlices(t *testing.T) {
-	n := start(t, limits(gateway.Limits{Ping: time.Hour, PerUser: 1000, Storm: 1000}), interviews(newBooth()))
+	n := start(t, limits(gateway.Limits{Ping: time.Hour, PerUser: 1000, Storm: 1000, UserBurst: 1 << 20}), interviews(newBooth()))
 	const sessions = 250
 	for range sessions {
 		n.signIn(ann, nil)

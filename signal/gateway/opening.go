@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"parley/chat"
 	"parley/internal/identity"
 	"parley/internal/policy"
@@ -26,12 +24,24 @@ const (
 	maxGap      = maxGapPages * pageEntries
 )
 
-// open waits for hello and answers it. After it the session is registered, and live once serve runs.
-func (s *session) open() error {
-	ref, hello, err := s.hello()
-	if err != nil {
-		return err
+// open answers the first message, which must be a hello and nothing else; anything else gets no answer. After it the session
+// is registered and live.
+func (s *session) open(m []byte) error {
+	defer s.giveWay()
+	f, err := wire.DecodeFrom(wire.Client, m)
+	hello, ok := f.Body.(wire.Hello)
+	if err != nil || !ok {
+		s.g.metrics.unknown.Inc()
+		return &ending{code: wire.CloseSignIn, reason: "no_hello"}
 	}
+	s.g.metrics.received(hello.Kind())
+	if !s.admitted {
+		return s.turnAway(f.Ref, policy.ErrUnavailable.After(retryBusy))
+	}
+	return s.enroll(f.Ref, hello)
+}
+
+func (s *session) enroll(ref string, hello wire.Hello) error {
 	start := time.Now()
 	if err := s.signIn(hello); err != nil {
 		return s.turnAway(ref, err)
@@ -47,38 +57,9 @@ func (s *session) open() error {
 	}
 	s.g.metrics.resume.Observe(time.Since(start).Seconds())
 	s.nextPing = start.Add(jitter(s.g.limits.Ping / 2))
-	return s.flush()
-}
-
-// hello reads the first message, which must be a hello and nothing else; anything else gets no answer.
-func (s *session) hello() (string, wire.Hello, error) {
-	_ = s.net.SetReadDeadline(time.Now().Add(s.g.limits.Hello))
-	_, b, err := s.conn.Read(s.g.doors)
-	_ = s.net.SetReadDeadline(time.Time{})
-	switch {
-	case errors.Is(err, websocket.ErrMessageTooBig):
-		return "", wire.Hello{}, &ending{code: wire.CloseTooBig, reason: "too_big"}
-	case err != nil && s.ctx.Err() == nil && isTimeout(err):
-		return "", wire.Hello{}, &ending{code: wire.CloseSignIn, reason: "no_hello"}
-	case err != nil:
-		return "", wire.Hello{}, errLost
-	}
-	f, err := wire.DecodeFrom(wire.Client, b)
-	hello, ok := f.Body.(wire.Hello)
-	if err != nil || !ok {
-		s.g.metrics.unknown.Inc()
-		return "", wire.Hello{}, &ending{code: wire.CloseSignIn, reason: "no_hello"}
-	}
-	s.g.metrics.received(hello.Kind())
-	return f.Ref, hello, nil
-}
-
-func isTimeout(err error) bool {
-	t, ok := errors.AsType[interface {
-		error
-		Timeout() bool
-	}](err)
-	return ok && t.Timeout()
+	s.opened = true
+	s.arm()
+	return nil
 }
 
 func (s *session) signIn(h wire.Hello) error {
@@ -94,7 +75,7 @@ func (s *session) signIn(h wire.Hello) error {
 	}
 	s.who, s.device = p.User, h.Device
 	s.live(p)
-	return nil
+	return s.g.limiters.hello(s.who, s.device)
 }
 
 // turnAway answers a hello that was refused.
@@ -115,6 +96,8 @@ func codeOf(r *policy.Refusal) wire.Close {
 		return wire.CloseExpired
 	case errors.Is(r, policy.ErrRevoked):
 		return wire.CloseRevoked
+	case errors.Is(r, policy.ErrRateLimited):
+		return wire.CloseFlood
 	case r.Retry:
 		return wire.CloseInternal
 	}
@@ -123,8 +106,12 @@ func codeOf(r *policy.Refusal) wire.Close {
 
 // enter registers the live route. From here pushes queue up, and none is written before the welcome.
 func (s *session) enter() error {
-	if oldest := s.g.sessions.add(s, s.g.limits.PerUser); oldest != nil {
+	oldest, first := s.g.sessions.add(s, s.g.limits.PerUser)
+	if oldest != nil {
 		oldest.box.end(replaced())
+	}
+	if first {
+		s.g.presence.stir(s.who)
 	}
 	s.g.metrics.sessions.Inc()
 	s.entered, s.attached = true, true
@@ -190,7 +177,7 @@ func (s *session) conversations() ([]wire.Conversation, error) {
 		return nil, err
 	}
 	for _, c := range list {
-		s.marks[c.ID] = position{pushed: c.Head, told: c.Head}
+		s.marks.set(c.ID, position{pushed: c.Head, told: c.Head})
 	}
 	if list == nil {
 		list = []wire.Conversation{}
@@ -203,7 +190,7 @@ func (s *session) conversations() ([]wire.Conversation, error) {
 func (s *session) resume(held map[string]uint64) error {
 	ids := slices.Sorted(maps.Keys(held))
 	for _, id := range ids[:min(len(ids), maxResume)] {
-		m, known := s.marks[id]
+		m, known := s.marks.get(id)
 		if !known {
 			view, err := s.g.cfg.Chat.View(s.ctx, s.p, chat.ConversationID(id))
 			if err != nil {
@@ -214,7 +201,7 @@ func (s *session) resume(held map[string]uint64) error {
 		}
 		head := m.pushed
 		m.pushed = min(held[id], head)
-		s.marks[id] = m
+		s.marks.set(id, m)
 		if err := s.catchUp(id, head); err != nil {
 			return err
 		}

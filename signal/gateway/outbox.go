@@ -3,6 +3,7 @@ package gateway
 import (
 	"sync"
 
+	"parley/internal/identity"
 	"parley/signal/wire"
 )
 
@@ -10,8 +11,9 @@ import (
 type push struct {
 	kind         wire.Kind
 	line         []byte
-	conversation string // of an entry or a cursor; empty for what may not be dropped
-	seq          uint64 // of an entry
+	conversation string          // of what may be dropped; empty for what may not
+	seq          uint64          // of an entry
+	typist       identity.UserID // of a hint that somebody types, which leaves no mark
 }
 
 // outbox is what others have for a session's client, in order, bounded in bytes. Any goroutine may put; only the owner
@@ -20,7 +22,7 @@ type push struct {
 // conversations and interviews of the user.
 type outbox struct {
 	max  int
-	wake chan struct{} // has an element when there is something to take
+	wake func() // called after there is something to take
 
 	mu         sync.Mutex
 	queue      []push
@@ -29,6 +31,7 @@ type outbox struct {
 	changed    map[string]struct{}
 	interviews map[string]struct{}
 	doubtful   bool // hints may have been lost
+	stirred    bool // somebody who is watched came or left
 	ending     *ending
 }
 
@@ -39,21 +42,19 @@ type load struct {
 	changed    map[string]struct{}
 	interviews map[string]struct{}
 	doubt      bool
+	stirred    bool
 	more       bool
 }
 
-func newOutbox(max int) outbox { return outbox{max: max, wake: make(chan struct{}, 1)} }
-
-func (o *outbox) signal() {
-	select {
-	case o.wake <- struct{}{}:
-	default:
-	}
+func (l load) empty() bool {
+	return len(l.pushes)+len(l.dirty)+len(l.changed)+len(l.interviews) == 0 && !l.doubt && !l.stirred
 }
+
+func newOutbox(max int, wake func()) outbox { return outbox{max: max, wake: wake} }
 
 // put queues a frame; false says that it, or what waited, was dropped for marks.
 func (o *outbox) put(p push) bool {
-	defer o.signal()
+	defer o.wake()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if head, isDirty := o.dirty[p.conversation]; isDirty && p.seq > 0 {
@@ -75,6 +76,7 @@ func (o *outbox) overflow(last push) {
 	o.bytes = 0
 	for _, p := range append(o.queue, last) {
 		switch {
+		case p.typist != "":
 		case p.seq > 0:
 			mark(&o.dirty, p.conversation, max(o.dirty[p.conversation], p.seq))
 		case p.conversation != "":
@@ -91,16 +93,16 @@ func (o *outbox) overflow(last push) {
 	}
 }
 
-func mark[V any](m *map[string]V, key string, v V) {
+func mark[K comparable, V any](m *map[K]V, key K, v V) {
 	if *m == nil {
-		*m = map[string]V{}
+		*m = map[K]V{}
 	}
 	(*m)[key] = v
 }
 
 // change marks a conversation whose view the client needs anew.
 func (o *outbox) change(conversation string) {
-	defer o.signal()
+	defer o.wake()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	mark(&o.changed, conversation, struct{}{})
@@ -108,7 +110,7 @@ func (o *outbox) change(conversation string) {
 
 // interview marks an interview whose view the client needs anew.
 func (o *outbox) interview(id string) {
-	defer o.signal()
+	defer o.wake()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	mark(&o.interviews, id, struct{}{})
@@ -116,15 +118,23 @@ func (o *outbox) interview(id string) {
 
 // doubt has the owner look for what hints should have brought.
 func (o *outbox) doubt() {
-	defer o.signal()
+	defer o.wake()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.doubtful = true
 }
 
+// stir has the owner look who of those that the client watches is here.
+func (o *outbox) stir() {
+	defer o.wake()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.stirred = true
+}
+
 // end asks the owner to end the session; the first to ask decides how.
 func (o *outbox) end(e *ending) {
-	defer o.signal()
+	defer o.wake()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.ending == nil {
@@ -142,8 +152,8 @@ func (o *outbox) ended() *ending {
 func (o *outbox) take() load {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	l := load{dirty: o.dirty, changed: o.changed, interviews: o.interviews, doubt: o.doubtful}
-	o.dirty, o.changed, o.interviews, o.doubtful = nil, nil, nil, false
+	l := load{dirty: o.dirty, changed: o.changed, interviews: o.interviews, doubt: o.doubtful, stirred: o.stirred}
+	o.dirty, o.changed, o.interviews, o.doubtful, o.stirred = nil, nil, nil, false, false
 	n, size := 0, 0
 	for n < len(o.queue) && n < wire.MaxFrames && (n == 0 || size+len(o.queue[n].line) <= messageBytes) {
 		size += len(o.queue[n].line)

@@ -4,9 +4,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"parley/internal/identity"
 	"parley/signal/wire"
+	"parley/storage/bus/local"
 )
 
 func entryPush(conversation string, seq uint64, size int) push {
@@ -15,14 +17,15 @@ func entryPush(conversation string, seq uint64, size int) push {
 
 func TestEveryKindOfAClientHasAHandler(t *testing.T) {
 	for _, k := range wire.Kinds() {
-		if _, ok := handlers[k]; ok != (k.Sender()&wire.Client != 0) {
-			t.Errorf("%s: handler %v, sender %d", k, ok, k.Sender())
+		handled, begun := handlers[k] != nil, pipelined[k] != nil
+		if client := k.Sender()&wire.Client != 0; (handled || begun) != client || handled && begun {
+			t.Errorf("%s: handler %v, pipelined %v, sender %d", k, handled, begun, k.Sender())
 		}
 	}
 }
 
 func TestAnOutboxGivesWhatFitsOneMessageInOrder(t *testing.T) {
-	o := newOutbox(1 << 20)
+	o := newOutbox(1<<20, func() {})
 	for seq := uint64(1); seq <= 100; seq++ {
 		if !o.put(entryPush("c", seq, 10)) {
 			t.Fatal("dropped")
@@ -43,7 +46,7 @@ func TestAnOutboxGivesWhatFitsOneMessageInOrder(t *testing.T) {
 }
 
 func TestAFullOutboxKeepsWhatMayNotBeDropped(t *testing.T) {
-	o := newOutbox(100)
+	o := newOutbox(100, func() {})
 	o.put(push{kind: "rtc.offer", line: make([]byte, 40)})
 	o.put(entryPush("a", 5, 30))
 	o.put(push{kind: "chat.cursor", line: make([]byte, 20), conversation: "b"})
@@ -69,7 +72,7 @@ func TestAFullOutboxKeepsWhatMayNotBeDropped(t *testing.T) {
 }
 
 func TestAnOutboxThatOnlyHoldsWhatMayNotBeDroppedEndsTheSession(t *testing.T) {
-	o := newOutbox(100)
+	o := newOutbox(100, func() {})
 	for range 3 {
 		o.put(push{kind: "rtc.candidate", line: make([]byte, 40)})
 	}
@@ -83,61 +86,83 @@ func TestAnOutboxThatOnlyHoldsWhatMayNotBeDroppedEndsTheSession(t *testing.T) {
 }
 
 func TestMarksAreTakenOnce(t *testing.T) {
-	o := newOutbox(100)
+	woken := 0
+	o := newOutbox(100, func() { woken++ })
 	o.change("c")
 	o.change("c")
 	o.interview("i")
-	<-o.wake
+	o.stir()
+	o.doubt()
+	if woken != 5 {
+		t.Errorf("woken %d times for five things", woken)
+	}
 	l := o.take()
-	if len(l.changed) != 1 || len(l.interviews) != 1 {
+	if len(l.changed) != 1 || len(l.interviews) != 1 || !l.stirred || !l.doubt || l.empty() {
 		t.Errorf("got %+v", l)
 	}
-	if l := o.take(); len(l.changed)+len(l.interviews)+len(l.dirty)+len(l.pushes) != 0 {
+	if l := o.take(); !l.empty() {
 		t.Errorf("taken twice: %+v", l)
 	}
-	select {
-	case <-o.wake:
-		t.Error("woken twice for what was there at once")
-	default:
+}
+
+func TestAHintThatSomebodyTypesLeavesNoMark(t *testing.T) {
+	o := newOutbox(100, func() {})
+	o.put(push{kind: "chat.typing", line: make([]byte, 90), conversation: "c", typist: "u"})
+	o.put(push{kind: "rtc.offer", line: make([]byte, 90)})
+	if l := o.take(); len(l.pushes) != 1 || l.pushes[0].kind != "rtc.offer" || len(l.changed)+len(l.dirty) > 0 {
+		t.Errorf("got %+v", l)
 	}
 }
 
 func TestTheRegistryKnowsWhoIsIn(t *testing.T) {
 	r := registry{users: map[identity.UserID][]*session{}}
 	a, b, c := &session{who: "u"}, &session{who: "u"}, &session{who: "u"}
-	if r.add(a, 2) != nil || r.add(b, 2) != nil {
-		t.Error("one gave way too early")
+	for i, s := range []*session{a, b} {
+		if oldest, first := r.add(s, 2); oldest != nil || first != (i == 0) {
+			t.Errorf("session %d: %v gave way, first %v", i, oldest, first)
+		}
 	}
 	held := r.of("u")
-	if r.add(c, 2) != a {
-		t.Error("the oldest did not give way")
+	if oldest, first := r.add(c, 2); oldest != a || first {
+		t.Errorf("%v gave way, first %v", oldest, first)
 	}
 	r.remove(a)
 	if !slices.Equal(held, []*session{a, b}) || !slices.Equal(r.of("u"), []*session{b, c}) || r.count() != 2 {
 		t.Errorf("held %v, now %v", held, r.of("u"))
 	}
-	r.remove(b)
-	r.remove(c)
-	r.remove(c)
+	if r.remove(b) || !r.remove(c) || !r.remove(c) {
+		t.Error("it does not know which is the last")
+	}
 	if r.count() != 0 || len(r.users) != 0 || len(r.all()) != 0 {
 		t.Errorf("%d left", r.count())
 	}
 }
 
+// idle is an opened session without a connection, of a gateway without neighbours.
+func idle() *session {
+	g := New(Config{Bus: local.New(local.Config{}), Node: "n"})
+	s := newSession(g, nil, nil)
+	s.opened, s.nextPing = true, time.Now().Add(time.Hour)
+	s.p = identity.Principal{Expires: s.nextPing}
+	s.role.begin() // the test owns it
+	return s
+}
+
 func TestWhatIsThereGoesOutWithTheAnswer(t *testing.T) {
-	g := &Gateway{metrics: newMetrics(nil)}
-	s := &session{g: g, box: newOutbox(1 << 20), marks: map[string]position{"c": {pushed: 1}}}
+	s := idle()
+	s.marks.set("c", position{pushed: 1})
+	if did, err := s.turn(); did || err != nil || s.frames != 0 {
+		t.Errorf("%d frames when there is nothing, %v, %v", s.frames, did, err)
+	}
+	s.in <- []byte(`{"kind":"ping","ref":"1"}`)
 	s.box.put(entryPush("c", 2, 10))
-	if err := s.join(); err != nil || s.frames != 0 {
-		t.Errorf("%d frames without an answer, %v", s.frames, err)
-	}
-	if err := s.send("1", wire.Done{}); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.join(); err != nil || s.frames != 2 || !strings.HasSuffix(string(s.out), "\n"+strings.Repeat("e", 10)) || s.marks["c"].pushed != 2 {
+	if did, err := s.turn(); !did || err != nil || s.frames != 2 || !strings.HasSuffix(string(s.out), "\n"+strings.Repeat("e", 10)) {
 		t.Errorf("%d frames, %v: %s", s.frames, err, s.out)
 	}
-	if err := s.join(); err != nil || s.frames != 2 {
-		t.Errorf("%d frames when there is nothing more, %v", s.frames, err)
+	if m, _ := s.marks.get("c"); m.pushed != 2 {
+		t.Errorf("pushed up to %d", m.pushed)
+	}
+	if did, err := s.turn(); did || err != nil || s.frames != 2 {
+		t.Errorf("%d frames when there is nothing more, %v, %v", s.frames, did, err)
 	}
 }

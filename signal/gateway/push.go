@@ -16,11 +16,12 @@ const maxForeign = 1000
 
 // deliver writes one load of the outbox. What follows it is left for the next turn, so that a busy outbox does not keep
 // the owner from the client's own frames.
-func (s *session) deliver() error {
+func (s *session) deliver() (did bool, err error) {
 	l := s.box.take()
-	if l.more {
-		s.box.signal()
-	}
+	return !l.empty(), s.unload(l)
+}
+
+func (s *session) unload(l load) error {
 	for _, id := range slices.Sorted(maps.Keys(l.changed)) {
 		if err := s.show(id); err != nil {
 			return err
@@ -41,6 +42,11 @@ func (s *session) deliver() error {
 			return err
 		}
 	}
+	if l.stirred {
+		if err := s.lookWho(); err != nil {
+			return err
+		}
+	}
 	if l.doubt {
 		return s.lookAround()
 	}
@@ -48,8 +54,11 @@ func (s *session) deliver() error {
 }
 
 func (s *session) deliverOne(p push) error {
-	if p.conversation == "" {
+	switch {
+	case p.conversation == "":
 		return s.write(p.kind, p.line)
+	case p.typist != "":
+		return s.showTyping(p)
 	}
 	if ours, err := s.ours(p.conversation); err != nil || !ours {
 		return err
@@ -57,7 +66,7 @@ func (s *session) deliverOne(p push) error {
 	if p.seq == 0 { // a cursor
 		return s.write(p.kind, p.line)
 	}
-	m := s.marks[p.conversation]
+	m, _ := s.marks.get(p.conversation)
 	if p.seq > m.pushed+1 {
 		return s.catchUp(p.conversation, p.seq)
 	}
@@ -65,14 +74,14 @@ func (s *session) deliverOne(p push) error {
 		return nil
 	}
 	m.pushed = p.seq
-	s.marks[p.conversation] = m
+	s.marks.set(p.conversation, m)
 	return s.write(p.kind, p.line)
 }
 
 // ours says whether the conversation is one that the principal may read in this role. One that is new to the session is
 // shown first and then pushed from its beginning.
 func (s *session) ours(id string) (bool, error) {
-	if _, known := s.marks[id]; known {
+	if _, known := s.marks.get(id); known {
 		return true, nil
 	}
 	if _, known := s.foreign[id]; known {
@@ -81,7 +90,7 @@ func (s *session) ours(id string) (bool, error) {
 	if err := s.show(id); err != nil {
 		return false, err
 	}
-	_, known := s.marks[id]
+	_, known := s.marks.get(id)
 	return known, nil
 }
 
@@ -96,14 +105,14 @@ func (s *session) show(id string) error {
 		return nil
 	}
 	delete(s.foreign, id)
-	if _, known := s.marks[id]; !known {
-		s.marks[id] = position{told: view.Head}
+	if _, known := s.marks.get(id); !known {
+		s.marks.set(id, position{told: view.Head})
 	}
 	return s.send("", wire.ChatConversation{Conversation: view})
 }
 
 func (s *session) forget(id string) {
-	delete(s.marks, id)
+	s.marks.drop(id)
 	if s.foreign == nil || len(s.foreign) >= maxForeign {
 		s.foreign = map[string]struct{}{}
 	}
@@ -115,19 +124,19 @@ func (s *session) soil(id string, head uint64) error {
 	if ours, err := s.ours(id); err != nil || !ours {
 		return err
 	}
-	m := s.marks[id]
+	m, _ := s.marks.get(id)
 	if head <= m.pushed {
 		return nil
 	}
 	m.pushed, m.told = head, max(m.told, head)
-	s.marks[id] = m
+	s.marks.set(id, m)
 	return s.send("", wire.ChatDirty{Conversation: id, Head: head})
 }
 
 // catchUp pushes the log from where the client is to head. A gap longer than maxGap is named, and only its end is sent. A
 // log that can't be read just now stays behind; the next ping shows its head again.
 func (s *session) catchUp(id string, head uint64) error {
-	m := s.marks[id]
+	m, _ := s.marks.get(id)
 	if head > m.pushed+maxGap {
 		m.pushed = head - maxGap
 		if err := s.send("", wire.ChatTruncated{Conversation: id, From: m.pushed, Head: head}); err != nil {
@@ -137,7 +146,7 @@ func (s *session) catchUp(id string, head uint64) error {
 	for m.pushed < head {
 		page, err := s.g.cfg.Chat.Read(s.ctx, s.p, chat.ConversationID(id), chat.Range{After: m.pushed, Limit: pageEntries})
 		if err != nil || len(page.Entries) == 0 {
-			s.marks[id] = m
+			s.marks.set(id, m)
 			return s.behind(id, err)
 		}
 		for _, e := range page.Entries {
@@ -147,7 +156,7 @@ func (s *session) catchUp(id string, head uint64) error {
 			m.pushed = e.Seq
 		}
 	}
-	s.marks[id] = m
+	s.marks.set(id, m)
 	return nil
 }
 

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -15,9 +16,10 @@ import (
 // Run takes the node's hints off the bus and pushes them to its sessions until ctx ends.
 func (g *Gateway) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
-	var resync sync.WaitGroup
-	resync.Go(func() { g.resync(ctx) })
-	defer resync.Wait()
+	var beside sync.WaitGroup
+	beside.Go(func() { g.resync(ctx) })
+	beside.Go(func() { g.tellPresence(ctx) })
+	defer beside.Wait()
 	defer stop()
 	err := g.cfg.Bus.Receive(ctx, g.cfg.Node, func(m bus.Message) { g.receive(ctx, m) })
 	if ctx.Err() != nil {
@@ -30,7 +32,10 @@ func (g *Gateway) Run(ctx context.Context) error {
 var receivers = map[byte]func(g *Gateway, ctx context.Context, to []*session, hint []byte) error{
 	hintChat:      (*Gateway).receiveChat,
 	hintInterview: (*Gateway).receiveInterview,
-	hintReceipt:   (*Gateway).receiveReceipt,
+	hintReceipt:   (*Gateway).receiveFrame,
+	hintFrame:     (*Gateway).receiveFrame,
+	hintTyping:    (*Gateway).receiveTyping,
+	hintPresence:  (*Gateway).receivePresence,
 	hintRevoked:   (*Gateway).receiveRevocation,
 }
 
@@ -67,15 +72,32 @@ func (g *Gateway) receiveChat(ctx context.Context, to []*session, b []byte) erro
 	case chat.Entry:
 		return g.receiveEntry(ctx, to, h)
 	case chat.Cursor:
-		return g.share(to, string(h.Conversation), 0, wire.ChatCursor{
-			Conversation: string(h.Conversation), User: string(h.User), Delivered: h.Delivered, Read: h.Read,
-		})
+		return g.receiveCursor(to, h)
 	case chat.Changed:
 		for _, s := range to {
 			s.box.change(string(h.Conversation))
 		}
 	}
 	return nil
+}
+
+// receiveCursor tells what is read to everybody, or to the member's own sessions only.
+func (g *Gateway) receiveCursor(to []*session, c chat.Cursor) error {
+	f := wire.ChatCursor{Conversation: string(c.Conversation), User: string(c.User), Delivered: c.Delivered, Read: c.Read}
+	if !c.Quiet {
+		return g.share(to, f.Conversation, 0, f)
+	}
+	var own, others []*session
+	for _, s := range to {
+		if s.who == c.User {
+			own = append(own, s)
+		} else {
+			others = append(others, s)
+		}
+	}
+	err := g.share(own, f.Conversation, 0, f)
+	f.Read = 0
+	return errors.Join(err, g.share(others, f.Conversation, 0, f))
 }
 
 // receiveEntry opens an entry once for all sessions of the node.
@@ -108,12 +130,14 @@ func (g *Gateway) receiveInterview(_ context.Context, to []*session, id []byte) 
 	return nil
 }
 
-func (g *Gateway) receiveReceipt(_ context.Context, to []*session, line []byte) error {
-	if _, err := wire.DecodeFrom(wire.Server, line); err != nil {
+// receiveFrame passes a frame on as it is; no session may lose it.
+func (g *Gateway) receiveFrame(_ context.Context, to []*session, line []byte) error {
+	f, err := wire.DecodeFrom(wire.Server, line)
+	if err != nil {
 		return err
 	}
 	for _, s := range to {
-		s.box.put(push{kind: wire.InterviewReceipt{}.Kind(), line: line})
+		s.box.put(push{kind: f.Body.Kind(), line: line})
 	}
 	return nil
 }

@@ -14,8 +14,9 @@ type registry struct {
 	n     int
 }
 
-// add lets a session in and returns the user's oldest one if there are now more than most of them.
-func (r *registry) add(s *session, most int) (oldest *session) {
+// add lets a session in and returns the user's oldest one if there are now more than most of them, and whether this is the
+// user's first.
+func (r *registry) add(s *session, most int) (oldest *session, first bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	user := s.who
@@ -25,13 +26,15 @@ func (r *registry) add(s *session, most int) (oldest *session) {
 	}
 	r.users[user] = append(r.users[user], s)
 	r.n++
-	return oldest
+	return oldest, len(r.users[user]) == 1
 }
 
-func (r *registry) remove(s *session) {
+// remove says whether that was the user's last session.
+func (r *registry) remove(s *session) (last bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.drop(s)
+	return len(r.users[s.who]) == 0
 }
 
 func (r *registry) drop(s *session) {

@@ -60,7 +60,7 @@ func (s *session) lookAround() error {
 	}
 	heads := s.heads()
 	for _, id := range slices.Sorted(maps.Keys(heads)) {
-		if m, known := s.marks[id]; known && m.pushed < heads[id] {
+		if m, known := s.marks.get(id); known && m.pushed < heads[id] {
 			if err := s.show(id); err != nil {
 				return err
 			}

@@ -26,7 +26,7 @@ func (g *Gateway) DropToken(id string) {
 
 func (g *Gateway) revokeEverywhere(r identity.Revocation) {
 	g.revoke(r)
-	NewHub(g.cfg.Bus, g.log).Revoked(r)
+	g.hub.Revoked(r)
 }
 
 // revoke ends what is open on this node with what was revoked. Doing it again changes nothing.

@@ -5,16 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
 	"github.com/google/uuid"
-	"golang.org/x/time/rate"
 
 	"parley/internal/identity"
+	"parley/internal/limit"
 	"parley/signal/interview"
 	"parley/signal/wire"
 )
@@ -30,15 +29,16 @@ const (
 	leaveTimeout = 5 * time.Second        // for telling the bus
 )
 
-// session is one connection. Everything below "owner" is touched by the owner goroutine alone; the rest is set before it
-// starts or is safe by itself.
+// session is one connection. Everything below "owner" is touched by the owner alone, see [role]; the rest is set before there
+// is one or is safe by itself.
 type session struct {
 	g    *Gateway
 	id   string
 	conn *websocket.Conn
-	net  net.Conn // beneath conn, for deadlines
+	net  *meter // beneath conn
 	in   chan []byte
 	box  outbox
+	role role
 
 	ctx    context.Context // of the handlers
 	cancel context.CancelFunc
@@ -49,50 +49,36 @@ type session struct {
 	// owner
 	p        identity.Principal
 	device   string
-	marks    map[string]position
+	opened   bool // hello was answered
+	admitted bool // to the hellos that are served at once; set by the reader before it hands over the hello
+	entered  bool // registered
+	attached bool // to the bus
+	marks    positions
 	foreign  map[string]struct{}       // conversations hinted at that are not this principal's
 	seats    map[interview.ID]struct{} // interviews joined from here
 	running  map[interview.ID]struct{} // interviews that the client has seen and not seen end
-	entered  bool                      // registered
-	attached bool                      // to the bus
+	watched  []watch
+	lines    [][]byte    // frames of the message that is being served
+	next     *wire.Frame // taken off lines, waiting for answers before it
+	replies  []*reply    // due, in the order of their requests
+	settling bool        // somebody waits for the first of them
 	out      []byte
 	frames   int
-	limiter  *rate.Limiter
-	strikes  *rate.Limiter
+	spent    limit.Bucket // of the frames that it may send
+	strikes  limit.Bucket // of the frames that were refused
+	typed    limit.Bucket
 	bad      int
 	missed   int
 	nextPing time.Time
+	paused   time.Time // until when nothing is taken from the client
 	timer    *time.Timer
 }
 
-// position is how far the client is in a conversation's log.
-type position struct {
-	pushed uint64 // the last seq that was pushed, or told as the head to start from
-	told   uint64 // the last head that a ping, or the welcome, has told
-}
-
-func newSession(g *Gateway, conn *websocket.Conn, raw net.Conn) *session {
-	s := &session{
-		g: g, id: uuid.Must(uuid.NewV7()).String(), conn: conn, net: raw,
-		in: make(chan []byte), box: newOutbox(g.limits.Queue),
-		marks: map[string]position{}, seats: map[interview.ID]struct{}{},
-		limiter: rate.NewLimiter(rate.Limit(g.limits.Frames), g.limits.Burst), strikes: rate.NewLimiter(1, g.limits.Refused),
-	}
+func newSession(g *Gateway, conn *websocket.Conn, raw *meter) *session {
+	s := &session{g: g, id: uuid.Must(uuid.NewV7()).String(), conn: conn, net: raw, in: make(chan []byte, 1)}
+	s.box = newOutbox(g.limits.Queue, s.wake)
 	s.ctx, s.cancel = context.WithCancel(g.base)
 	return s
-}
-
-// run is the owner: it opens the session, serves it and ends it.
-func (s *session) run() {
-	defer s.g.owners.Done()
-	defer s.cancel()
-	err := s.survive(s.open)
-	if err == nil {
-		go s.read()
-		err = s.survive(s.serve)
-	}
-	s.end(err)
-	s.leave(err)
 }
 
 // survive calls f, which may panic: that costs the session, and nobody else anything.
@@ -109,156 +95,94 @@ func (s *session) survive(f func() error) (err error) {
 	return f()
 }
 
-// read is the reader: it hands each message to the owner, so that a client is read no faster than it is served. A message
-// that is no text counts as an empty frame.
-func (s *session) read() {
-	defer close(s.in)
+// turns does all there is to do. An error is why the session ends.
+func (s *session) turns() error {
 	for {
-		typ, b, err := s.conn.Read(context.Background())
-		if err != nil {
-			s.box.end(lostBy(err))
-			return
+		s.role.begin()
+		did, err := s.turn()
+		if err == nil {
+			err = s.flush()
 		}
-		if typ != websocket.MessageText {
-			b = nil
-		}
-		select {
-		case s.in <- b:
-		case <-s.ctx.Done():
-			return
-		}
-	}
-}
-
-// lostBy says why reading ended: a message over the limit, the client's close, or a connection that broke.
-func lostBy(err error) *ending {
-	switch {
-	case errors.Is(err, websocket.ErrMessageTooBig):
-		return &ending{code: wire.CloseTooBig, reason: "too_big"}
-	case websocket.CloseStatus(err) >= 0:
-		return &ending{code: wire.CloseNormal, reason: "client"}
-	}
-	return errLost
-}
-
-// serve is the owner's loop. It returns why the session ends.
-func (s *session) serve() error {
-	s.timer = time.NewTimer(time.Until(s.due()))
-	defer s.timer.Stop()
-	for {
-		if e := s.box.ended(); e != nil {
-			return e
-		}
-		if err := s.turn(); err != nil {
-			return err
-		}
-		if err := s.join(); err != nil {
-			return err
-		}
-		if err := s.flush(); err != nil {
+		if err != nil || !did {
 			return err
 		}
 	}
 }
 
-// turn waits for the next thing and does it.
-func (s *session) turn() error {
-	select {
-	case m, ok := <-s.in:
-		if !ok {
-			return s.box.ended() // the reader has said why
-		}
-		return s.message(m)
-	case <-s.box.wake:
-		return s.deliver()
-	case <-s.ctx.Done():
-		if e := s.box.ended(); e != nil {
-			return e
-		}
-		return errLost
-	case now := <-s.timer.C:
-		defer func() { s.timer.Reset(time.Until(s.due())) }()
-		return s.tick(now)
+// turn does some of what there is to do: what is due, the answers that are there, the client's frames, and what others have
+// for it by then, its own entry above all, which goes out with the answer: one write costs more than what is in it.
+func (s *session) turn() (did bool, err error) {
+	if e := s.box.ended(); e != nil {
+		return false, e
 	}
+	if s.ctx.Err() != nil {
+		return false, errLost
+	}
+	for _, step := range [...]func(*session) (bool, error){(*session).clock, (*session).answer, (*session).client, (*session).deliver} {
+		some, err := step(s)
+		if did = did || some; err != nil {
+			return did, err
+		}
+	}
+	return did, nil
 }
 
-// join adds what others have for the client by now, its own entry above all, to the message that is about to go out: one
-// write costs more than what is in it.
-func (s *session) join() error {
-	if s.frames == 0 {
-		return nil
+// clock does what is due by now and sets the timer for what comes next.
+func (s *session) clock() (bool, error) {
+	if !s.opened {
+		return false, nil
 	}
-	select {
-	case <-s.box.wake:
-		return s.deliver()
-	default:
-		return nil
+	now := time.Now()
+	if now.Before(s.due()) {
+		return false, nil
 	}
+	if !now.Before(s.paused) {
+		s.paused = time.Time{}
+	}
+	if err := s.tick(now); err != nil {
+		return true, err
+	}
+	s.arm()
+	return true, nil
 }
 
 // due is when something has to be done without being asked.
 func (s *session) due() time.Time {
-	if until := s.p.Until(); until.Before(s.nextPing) {
-		return until
+	due := s.nextPing
+	if until := s.p.Until(); until.Before(due) {
+		due = until
 	}
-	return s.nextPing
+	if !s.paused.IsZero() && s.paused.Before(due) {
+		due = s.paused
+	}
+	return due
 }
 
-// write adds a frame to the message that the next flush sends.
-func (s *session) write(k wire.Kind, line []byte) error {
-	if s.frames == wire.MaxFrames || s.frames > 0 && len(s.out)+len(line) > messageBytes {
-		if err := s.flush(); err != nil {
-			return err
-		}
+// arm sets the timer for what is due next.
+func (s *session) arm() {
+	if in := time.Until(s.due()); s.timer == nil {
+		s.timer = time.AfterFunc(in, s.wake)
+	} else {
+		s.timer.Reset(in)
 	}
-	if s.frames > 0 {
-		s.out = append(s.out, '\n')
-	}
-	s.out = append(s.out, line...)
-	s.frames++
-	s.g.metrics.out[k].Inc()
-	return nil
 }
 
-func (s *session) send(ref string, body wire.Body) error {
-	line, err := wire.Encode(wire.Frame{Ref: ref, Body: body})
-	if err != nil {
-		return err
+// finish ends the session for good. Its caller is the last owner.
+func (s *session) finish(err error) {
+	defer s.g.owners.Done()
+	s.role.end()
+	if s.timer != nil {
+		s.timer.Stop()
 	}
-	return s.write(body.Kind(), line)
-}
-
-// flush writes what was added as one message. A client that takes nothing for too long is given up.
-func (s *session) flush() error { return s.flushWithin(s.g.limits.Stall) }
-
-func (s *session) flushWithin(d time.Duration) error {
-	if s.frames == 0 {
-		return nil
-	}
-	_ = s.net.SetWriteDeadline(time.Now().Add(d))
-	err := s.conn.Write(context.Background(), websocket.MessageText, s.out)
-	_ = s.net.SetWriteDeadline(time.Time{}) // the reader answers WebSocket pings without one of ours
-	s.frames, s.out = 0, s.out[:0]
-	if cap(s.out) > slimBuffer {
-		s.out = nil // most sessions are idle most of the time
-	}
-	if t, ok := errors.AsType[net.Error](err); ok && t.Timeout() {
-		return &ending{code: wire.CloseStalled, reason: "stalled"}
-	}
-	if err != nil {
-		return errLost
-	}
-	return nil
+	s.cancel()
+	s.giveWay()
+	s.end(err)
+	s.leave(err)
 }
 
 // end closes the transport, before anything is cleaned up, and with a word of why where the client can still hear it.
 func (s *session) end(err error) {
-	s.cancel()
-	e, ok := errors.AsType[*ending](err)
-	if !ok {
-		_ = s.refusal(context.Background(), "", err) // a frame that could not be encoded
-		e = &ending{code: wire.CloseInternal, reason: "internal"}
-	}
+	e := s.ending(err)
 	s.g.metrics.closed.WithLabelValues(e.reason).Inc()
 	if e == errLost || e.code == wire.CloseStalled {
 		_ = s.conn.CloseNow()
@@ -276,13 +200,25 @@ func (s *session) end(err error) {
 	s.conn.Close(websocket.StatusCode(e.code), e.reason)
 }
 
+// ending is how a session ends because of err.
+func (s *session) ending(err error) *ending {
+	if e, ok := errors.AsType[*ending](err); ok {
+		return e
+	}
+	_ = s.refusal(context.Background(), "", err) // a frame that could not be encoded
+	return &ending{code: wire.CloseInternal, reason: "internal"}
+}
+
 // leave takes back what enter did. Seats are held for a connection that may come back; one that was shut out loses them,
 // and its media with them (T7).
 func (s *session) leave(why error) {
 	if !s.entered {
 		return
 	}
-	s.g.sessions.remove(s)
+	s.unwatchAll()
+	if s.g.sessions.remove(s) {
+		s.g.presence.stir(s.who)
+	}
 	s.g.metrics.sessions.Dec()
 	s.giveUpSeats(why)
 	if !s.attached {
