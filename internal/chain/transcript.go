@@ -64,6 +64,13 @@ func (f Founding) Encode() ([]byte, Hash, error) {
 // Encode is the line of the entry without its newline, and the hash of the chain after it.
 func (e Entry) Encode() ([]byte, Hash, error) { return encodeLink(e.Prev, e, e.Sender, e.CID, e.Type) }
 
+// Digest names what the entry says, whatever stands before it: the SHA-256 of its line with a zero Prev.
+func (e Entry) Digest() (Hash, error) {
+	e.Prev = Hash{}
+	line, _, err := e.Encode()
+	return sha256.Sum256(line), err
+}
+
 // ParseFounding reads the first line of a transcript.
 func ParseFounding(line []byte) (Founding, error) {
 	f, err := parse[Founding](line)
