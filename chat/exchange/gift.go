@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"parley/chat"
 	"parley/internal/identity"
@@ -20,6 +21,15 @@ type gift struct {
 	confirmed  bool
 	cid        chat.ClientID // of a request; empty for an answer
 }
+
+// String shows nothing.
+func (gift) String() string { return "(gift)" }
+
+// GoString shows nothing.
+func (gift) GoString() string { return "(gift)" }
+
+// LogValue shows nothing.
+func (gift) LogValue() slog.Value { return slog.StringValue("(gift)") }
 
 // check says whether the gift is what the exchange needs of someone in that role: no less, and nothing that would be lost.
 func (g gift) check(what string, role identity.Role, members []chat.Party) error {

@@ -1,0 +1,4 @@
+package exchange
+
+// Sweep does once what Run does again and again.
+var Sweep = (*Service).sweep
