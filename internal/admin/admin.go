@@ -29,6 +29,7 @@ type Config struct {
 	Audit         Audit
 	Directory     Directory // nil: its routes are not there
 	Crowds        Crowds    // as Directory
+	People        People    // as Directory
 	Outbox        Outbox    // nil: no webhook is configured, and its routes are not there
 	Signer        Signer
 	// Grants are the permissions to play back, those of all nodes.
@@ -106,6 +107,9 @@ func New(cfg Config) *API {
 	a.recordings()
 	a.playback()
 	a.revocations()
+	if a.People != nil {
+		a.people()
+	}
 	if a.Outbox != nil {
 		a.deadLetters()
 	}
