@@ -10,12 +10,12 @@ import (
 var zeroTime time.Time
 
 // contentPolicy lets a page load and talk to its own origin only. Styles set from scripts are not inline styles in the
-// sense of the policy, and blob: is for a receipt that is saved. No page may be framed, and none runs a string as code.
+// sense of the policy, and blob: is for what is about to be uploaded, was fetched whole, or is saved. No page may be framed, and none runs a string as code.
 var contentPolicy = strings.Join([]string{
 	"default-src 'self'",
 	"script-src 'self'",
 	"style-src 'self'",
-	"img-src 'self' data:",
+	"img-src 'self' data: blob:",
 	"media-src 'self' blob:",
 	"connect-src 'self'",
 	"object-src 'none'",

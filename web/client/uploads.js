@@ -5,7 +5,7 @@ export class Uploads {
     this.server = server;
     this.token = token;
   }
-  /** @param {import("./outbox.js").UploadTask} task @returns {Promise<string>} */
+  /** @param {Pick<import("./outbox.js").UploadTask, "conversation" | "kind" | "file" | "name"> & Partial<import("./outbox.js").UploadTask>} task @returns {Promise<string>} */
   async put(task) {
     throw new ParleyError("internal");
   }

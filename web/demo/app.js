@@ -5,9 +5,10 @@ import { Parley, ParleyError } from "../client/index.js";
 /**
  * @typedef {object} Route
  * @property {string} seat the demo seat: "recruiter", "candidate"
- * @property {"chat" | "interview" | "play"} view
+ * @property {"chat" | "interview" | "play" | "settings"} view
  * @property {string} conversation "" for none
  * @property {string} interview "" for none
+ * @property {number} at the seq of an entry to show, 0 for none
  */
 
 /** @typedef {{ id: string, name: string, token: string }} SeatUser */
@@ -28,9 +29,10 @@ export function route() {
   const view = at.get("view");
   return {
     seat: at.get("seat") ?? "",
-    view: view === "interview" || view === "play" ? view : "chat",
+    view: view === "interview" || view === "play" || view === "settings" ? view : "chat",
     conversation: at.get("conversation") ?? "",
     interview: at.get("interview") ?? "",
+    at: Number(at.get("at")) || 0,
   };
 }
 
@@ -41,8 +43,9 @@ export function route() {
  * @param {{ replace?: boolean }} [how] replace leaves no way back
  */
 export function go(to, { replace = false } = {}) {
-  const next = { ...route(), ...to };
-  const at = new URLSearchParams(Object.entries(next).filter(([name, value]) => value && !(name === "view" && value === "chat")));
+  const next = { ...route(), at: 0, ...to };
+  const named = Object.entries(next).filter(([name, value]) => value && !(name === "view" && value === "chat"));
+  const at = new URLSearchParams(named.map(([name, value]) => [name, String(value)]));
   if (location.hash.slice(1) === at.toString()) return;
   if (!replace) return void (location.hash = at.toString());
   history.replaceState(null, "", `#${at}`);

@@ -1,7 +1,8 @@
 import { client, go } from "./app.js";
 import { ask } from "./dialog.js";
 import { View, fill, h, icon, onFrame, refill } from "./dom.js";
-import { Thread, troubled } from "./thread.js";
+import { Thread } from "./thread.js";
+import { troubled } from "./trouble.js";
 import { Tile } from "./tile.js";
 import { t, timer } from "./strings.js";
 

@@ -22,7 +22,7 @@ export function interviewCard(c, m) {
   const interview = client().interviews.get(m.content.interview);
   if (m.content.state === "ended") return endedCard(c, m);
   if (m.content.state === "open" && interview && interview.state !== "ended") return openCard(c, m, interview);
-  return h("li", { class: "system", "data-testid": "interview-line" }, h("span", {}, sentence(c, m)), h("time", { datetime: m.time.toISOString() }, clock(m.time)));
+  return h("li", { class: "system", "data-testid": "interview-line", "data-seq": m.seq, tabindex: -1 }, h("span", {}, sentence(c, m)), h("time", { datetime: m.time.toISOString() }, clock(m.time)));
 }
 
 /** @param {Conversation} c @param {Message} m @param {Interview} interview */
@@ -58,7 +58,7 @@ function endedCard(c, m) {
 
 /** @param {Message} m @param {string} state @param {...import("./dom.js").Child} children */
 function card(m, state, ...children) {
-  return h("li", { class: "card-row" },
+  return h("li", { class: "card-row", "data-seq": m.seq, tabindex: -1 },
     h("article", { class: `card ${state}`, "data-testid": "interview-card", "data-state": state, "data-interview": m.content.interview, "aria-label": t("interview.card") }, children,
       h("time", { class: "card-time muted", datetime: m.time.toISOString() }, clock(m.time))));
 }

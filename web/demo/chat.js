@@ -1,18 +1,22 @@
 import { client, go, route } from "./app.js";
 import { CallView } from "./call.js";
+import { tell } from "./dialog.js";
 import { View, fill, h, icon, keepKeyboard, onFrame } from "./dom.js";
 import { brand, languageSwitch, skipLink } from "./header.js";
 import { ConversationList } from "./list.js";
 import { Lobby } from "./lobby.js";
 import { PlayView } from "./play.js";
+import { SettingsView } from "./settings.js";
 import { lang, languages, roleName, t } from "./strings.js";
 import { Summary } from "./summary.js";
 import { Thread } from "./thread.js";
+import { troubled, warned } from "./trouble.js";
+import { changes } from "../client/outbox.js";
 
 /** The page of one seat: signs in, shows the view that the address names, and says how the connection is. */
 
 /** Views that bring a first heading of their own. */
-const ownTitle = new Set(["lobby", "call", "summary", "play"]);
+const ownTitle = new Set(["lobby", "call", "summary", "play", "settings"]);
 
 class ChatPage extends View {
   #bar = h("header", { class: "bar" });
@@ -28,6 +32,8 @@ class ChatPage extends View {
     parley.session.on("state", later, { signal });
     parley.session.on("welcome", later, { signal });
     parley.chat.on("change", later, { signal });
+    parley.chat.on("refused", (refused) => void doubted(refused), { signal });
+    parley.people.on("quota", ({ left }) => tell(t("quota.left", { n: left })), { signal });
     parley.interviews.on("change", later, { signal });
     parley.interviews.on("returned", (i) => go({ view: "interview", interview: i.id, conversation: i.info.conversation }, { replace: true }), { signal });
     addEventListener("hashchange", later, { signal });
@@ -103,6 +109,7 @@ class ChatPage extends View {
     if (session.state === "closed") return { key: `refused:${lang()}`, view: refused };
     if (!chat.ready) return { key: `loading:${session.state}:${lang()}`, view: () => loading() };
     if (at.view === "play" && at.interview) return { key: `play:${at.interview}`, view: () => new PlayView(at.interview) };
+    if (at.view === "settings") return { key: "settings", view: () => new SettingsView() };
     if (at.view === "interview") return interviewView(interviews.get(at.interview));
     const conversation = chat.get(at.conversation);
     if (!conversation) return { key: `list:${lang()}`, view: () => [this.#list, pick()] };
@@ -116,6 +123,18 @@ function interviewView(interview) {
   if (interview.state === "ended") return { key: `summary:${interview.id}`, view: () => new Summary(interview) };
   if (interview.seat !== "out") return { key: `call:${interview.id}`, view: () => new CallView(interview) };
   return { key: `lobby:${interview.id}`, view: () => new Lobby(interview) };
+}
+
+/**
+ * The server wants a second thought, or refused what has no place of its own to say so.
+ *
+ * @param {import("../client/chat.js").Refused} refused
+ */
+async function doubted({ message, error }) {
+  const { outbox } = client().chat;
+  if (error.id !== "confirm_needed") return changes.has(message.type) ? troubled(error) : undefined;
+  if (await warned(error)) outbox.retry(message.cid, { confirmed: true });
+  else outbox.discard(message.cid);
 }
 
 function pick() {

@@ -1,7 +1,7 @@
 import { go } from "./app.js";
 import { fill, h, icon } from "./dom.js";
 import { lang, t, tOr } from "./strings.js";
-import { troubled } from "./thread.js";
+import { troubled } from "./trouble.js";
 
 /** The notice of the recording as a sheet: what it says, its version, for how long and for whose eyes, and the answer. */
 

@@ -1,9 +1,12 @@
+import { enRecruiting } from "./en-recruiting.js";
+
 /**
  * Every sentence of the pages in English. A count chooses among forms divided by " | " (one, other).
  *
  * @type {Record<keyof typeof import("./zh.js").zh, string>}
  */
 export const en = {
+  ...enRecruiting,
   "app.name": "Parley",
   "app.skip": "Skip to content",
   "app.language": "中文",

@@ -8,7 +8,7 @@ import { clock, number, t } from "./strings.js";
 /** @typedef {{ connections: number, messages_per_s: number, rooms: number, recordings: number, last_head?: { hash: string, time: string } }} Status */
 
 const statusEvery = 2000;
-const demoSeats = /** @type {const} */ (["recruiter", "candidate"]);
+const demoSeats = /** @type {const} */ (["recruiter", "candidate", "headhunter"]);
 
 class HomePage extends View {
   /** @type {Status | null} */

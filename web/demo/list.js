@@ -1,40 +1,95 @@
 import { client, go, otherName, route } from "./app.js";
-import { View, fill, h, onFrame, refill } from "./dom.js";
+import { avatar } from "./avatar.js";
+import { View, fill, h, icon, onFrame, refill } from "./dom.js";
+import { SearchBox } from "./search.js";
 import { lastLine } from "./words.js";
-import { number, recently, roleName, t } from "./strings.js";
+import { moment, number, recently, roleName, t } from "./strings.js";
 
-/** The user's conversations, the liveliest first, with the last line and how many entries are unread. */
+/** The user's conversations under tabs, the liveliest first, with the last line and how many entries are unread; or what a search found. */
 
 /** @typedef {import("../client/index.js").Conversation} Conversation */
+
+/** Which conversations stand under a tab. @type {[name: "all" | "unread" | "progress" | "exchanged" | "interview", holds: (c: Conversation) => boolean][]} */
+const tabs = [
+  ["all", () => true],
+  ["unread", (c) => c.unread > 0],
+  ["progress", (c) => c.members.length > 1 && c.members.every((m) => m.spoke)],
+  ["exchanged", (c) => c.exchanged],
+  ["interview", (c) => c.appointed !== "" || client().interviews.of(c.id) !== undefined],
+];
+
+/** The tab that was chosen, while the page lasts. @type {typeof tabs[number][0]} */
+let chosen = "all";
 
 export class ConversationList extends View {
   #items = h("ul", { class: "conversations", "data-testid": "conversations" });
   #empty = h("div", { class: "empty" });
-  #title = h("h2", { class: "list-title" });
+  #head = h("div", { class: "list-head" });
+  #tabs = h("div", { class: "tabs", role: "tablist" });
+  #quota = h("div", {});
+  #panel = h("div", { class: "list-panel", role: "tabpanel", id: "list-panel" });
+  #search = new SearchBox((on) => (this.#panel.hidden = this.#tabs.hidden = on));
   /** @type {Map<string, HTMLElement>} by conversation */
   #rows = new Map();
 
   enter() {
-    const { chat } = client();
+    const { chat, people } = client();
     const later = onFrame(() => this.update());
     chat.on("change", later, { signal: this.signal });
+    people.on("change", later, { signal: this.signal });
     addEventListener("hashchange", later, { signal: this.signal });
   }
 
   build() {
     this.setAttribute("role", "navigation");
     this.setAttribute("aria-label", t("chat.list"));
-    fill(this.#title, t("chat.title"));
-    fill(this, this.#title, this.#items, this.#empty);
+    fill(this.#head, h("h2", { class: "list-title" }, t("chat.title")),
+      h("button", { type: "button", class: "round quiet", "aria-label": t("settings.title"), title: t("settings.title"), "data-testid": "settings", onclick: () => go({ view: "settings" }) }, icon("gear")));
+    this.#tabs.setAttribute("aria-label", t("tab.label"));
+    fill(this.#panel, this.#items, this.#empty);
+    fill(this, this.#head, this.#search, this.#tabs, this.#quota, this.#panel);
   }
 
   update() {
-    const { chat } = client();
-    const list = chat.list;
+    const { chat, people } = client();
     const open = route().conversation;
+    const holds = tabs.find(([name]) => name === chosen)?.[1] ?? (() => true);
+    const list = chat.list.filter((c) => holds(c) || (chosen === "unread" && c.id === open));
+    refill(this.#tabs, [chosen, chat.list.filter((c) => c.unread > 0).length], () => tabs.map(([name]) => this.#tab(name)));
+    this.#panel.setAttribute("aria-labelledby", `tab-${chosen}`);
+    refill(this.#quota, [people.quota], () => people.quota?.warn && quotaNote(people.quota));
     const rows = list.map((c) => this.#row(c, c.id === open));
     if (rows.length !== this.#items.children.length || rows.some((row, i) => this.#items.children[i] !== row)) this.#order(rows);
-    fill(this.#empty, list.length === 0 && (chat.ready ? emptyList() : loadingList()));
+    refill(this.#empty, [list.length, chat.ready, chosen], () => list.length === 0 && (chat.ready ? emptyList() : loadingList()));
+  }
+
+  /** @param {typeof chosen} name */
+  #tab(name) {
+    const unread = name === "unread" ? client().chat.list.filter((c) => c.unread > 0).length : 0;
+    const on = name === chosen;
+    return h("button", {
+      type: "button", role: "tab", id: `tab-${name}`, class: "tab", "aria-selected": String(on), "aria-controls": "list-panel", tabindex: on ? 0 : -1, "data-testid": `tab-${name}`,
+      onclick: () => this.#choose(name),
+      onkeydown: (/** @type {KeyboardEvent} */ event) => this.#tabKey(event, name),
+    }, t(`tab.${name}`), unread > 0 && h("span", { class: "tab-count" }, number(unread)));
+  }
+
+  /** @param {typeof chosen} name */
+  #choose(name) {
+    chosen = name;
+    this.update();
+    const tab = /** @type {HTMLElement | null} */ (this.#tabs.querySelector("[aria-selected=true]"));
+    tab?.focus();
+    tab?.scrollIntoView({ inline: "nearest", block: "nearest" });
+  }
+
+  /** @param {KeyboardEvent} event @param {typeof chosen} name */
+  #tabKey(event, name) {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const i = tabs.findIndex(([n]) => n === name);
+    this.#choose(tabs[(i + step + tabs.length) % tabs.length][0]);
   }
 
   /**
@@ -49,7 +104,7 @@ export class ConversationList extends View {
     const button = /** @type {HTMLElement} */ (row.firstElementChild);
     if (open) button.setAttribute("aria-current", "true");
     else button.removeAttribute("aria-current");
-    refill(button, [c.others.map((m) => [m.name, m.role, m.company]), c.title, c.latest && [lastLine(c, c.latest), recently(c.latest.time)], c.unread], () => words(c));
+    refill(button, [c.others.map((m) => [m.name, m.role, m.company]), c.title, c.latest && [lastLine(c, c.latest), recently(c.latest.time)], c.unread, c.exchanged, c.appointed], () => words(c));
     return row;
   }
 
@@ -77,7 +132,7 @@ function words(c) {
     avatar(other),
     h("span", { class: "conversation-words" },
       h("span", { class: "line" }, h("strong", {}, otherName(c)), h("time", { class: "muted", datetime: latest?.time.toISOString() }, latest ? recently(latest.time) : "")),
-      h("span", { class: "line muted" }, h("span", { class: "cut" }, [other?.company || roleName(other?.role ?? ""), c.title].filter(Boolean).join(" · "))),
+      h("span", { class: "line muted" }, h("span", { class: "cut" }, [other?.company || roleName(other?.role ?? ""), c.title].filter(Boolean).join(" · ")), marks(c)),
       h("span", { class: "line" }, h("span", { class: "cut last", "data-testid": "last-line" }, latest ? lastLine(c, latest) : t("chat.empty")), c.unread > 0 && unread(c.unread))),
   ];
 }
@@ -87,12 +142,19 @@ function unread(n) {
   return h("span", { class: "unread", "data-testid": "unread" }, h("span", { "aria-hidden": "true" }, n > 99 ? "99+" : number(n)), h("span", { class: "spoken" }, t("chat.unread", { n })));
 }
 
-/** A coloured first letter in place of a picture. @param {{ name: string, role: string } | undefined} member */
-export function avatar(member) {
-  return h("span", { class: `avatar ${member?.role ?? ""}`, "aria-hidden": "true" }, (member?.name ?? "?").slice(0, 1));
+/** What came of a conversation. @param {Conversation} c */
+function marks(c) {
+  if (c.appointed === "accepted") return h("span", { class: "row-mark" }, icon("calendar"), t("appointment.step.accepted"));
+  return c.exchanged && h("span", { class: "row-mark" }, icon("swap"), t("tab.exchanged"));
+}
+
+/** @param {import("../client/wire.js").Quota} quota */
+function quotaNote({ left, resets }) {
+  return h("p", { class: "note list-note", role: "status", "data-testid": "quota" }, t(left > 0 ? "quota.warn" : "quota.over", { n: left, when: moment(new Date(resets)) }));
 }
 
 function emptyList() {
+  if (chosen !== "all") return h("p", { class: "muted" }, t(`tab.${chosen}.empty`));
   return [h("p", {}, h("strong", {}, t("chat.list.empty"))), h("p", { class: "muted" }, t("chat.list.empty.hint"))];
 }
 

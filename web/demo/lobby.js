@@ -3,7 +3,7 @@ import { View, fill, h, icon, keepKeyboard } from "./dom.js";
 import { LevelMeter, ParleyError, devices, openDevices, stopDevices } from "../client/index.js";
 import { consentSheet } from "./consent.js";
 import { lang, t, tOr } from "./strings.js";
-import { troubled } from "./thread.js";
+import { troubled } from "./trouble.js";
 
 /**
  * Before an interview: first the notice and the consent, for no device is opened before it, then the devices: a preview,

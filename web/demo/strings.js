@@ -88,6 +88,23 @@ export function moment(time) {
   return new Intl.DateTimeFormat(tag(), { dateStyle: "medium", timeStyle: "short" }).format(time);
 }
 
+/** @param {Date} time @returns {string} with the day of the week, for when people meet */
+export function whenWords(time) {
+  const year = time.getFullYear() === new Date().getFullYear() ? undefined : "numeric";
+  return new Intl.DateTimeFormat(tag(), { year, month: "long", day: "numeric", weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(time);
+}
+
+/** @param {number} n @returns {string} 1.2 MB */
+export function bytes(n) {
+  const step = n < 1000 ? 0 : n < 1e6 ? 1 : 2;
+  return new Intl.NumberFormat(tag(), { style: "unit", unit: ["byte", "kilobyte", "megabyte"][step], unitDisplay: "short", maximumFractionDigits: step > 1 ? 1 : 0 }).format(n / 1000 ** step);
+}
+
+/** @param {number} part from 0 to 1 @returns {string} */
+export function percent(part) {
+  return new Intl.NumberFormat(tag(), { style: "percent" }).format(part);
+}
+
 /** @param {number} seconds @returns {string} 3 min 12 sec, in words */
 export function duration(seconds) {
   const whole = Math.max(0, Math.round(seconds));

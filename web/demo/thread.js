@@ -1,12 +1,13 @@
-import { client, go, nameOf, otherName } from "./app.js";
+import { client, nameOf, otherName, route } from "./app.js";
+import { copy } from "./agree.js";
 import { Composer } from "./composer.js";
-import { ask, tell } from "./dialog.js";
 import { View, fill, h, icon, onFrame, refill } from "./dom.js";
-import { avatar } from "./list.js";
+import { ThreadHead } from "./head.js";
+import { openMenu } from "./menu.js";
 import { messageElement, messageVersion } from "./message.js";
-import { day, lang, roleName, t } from "./strings.js";
+import { report } from "./safety.js";
+import { day, lang, t } from "./strings.js";
 import { sentence } from "./words.js";
-import { ParleyError } from "../client/index.js";
 
 /** One conversation: its head, its messages under marks of the day, and the composer. */
 
@@ -15,9 +16,11 @@ import { ParleyError } from "../client/index.js";
 /** Messages of one sender within this time stand together. */
 const together = 3 * 60_000;
 const nearBottom = 80;
+const emoji = ["👍", "❤️", "😄", "🎉", "🙏", "👀"];
+/** The keys that act on the message that has the keyboard. @type {Record<string, "reply" | "edit" | "recall">} */
+const keys = { r: "reply", e: "edit", Delete: "recall" };
 
 export class Thread extends View {
-  #head = h("header", { class: "thread-head" });
   #scroll = h("div", { class: "thread-scroll" });
   #items = h("ol", { class: "messages", "data-testid": "messages" });
   #top = h("div", { class: "thread-top" });
@@ -33,7 +36,7 @@ export class Thread extends View {
     super();
     this.conversation = conversation;
     this.compact = compact;
-    this.composer = new Composer(conversation, () => this.#toBottom());
+    this.composer = new Composer(conversation, () => this.#toBottom(), { compact });
   }
 
   enter() {
@@ -47,8 +50,13 @@ export class Thread extends View {
     session.on("state", later, { signal });
     signal.addEventListener("abort", conversation.attend());
     this.#scroll.addEventListener("scroll", () => this.#scrolled(), { signal, passive: true });
+    this.#scroll.addEventListener("keydown", (event) => this.#key(event), { signal });
+    this.#scroll.addEventListener("contextmenu", (event) => this.#pressed(event), { signal });
+    this.addEventListener("dragover", (event) => event.dataTransfer?.types.includes("Files") && event.preventDefault(), { signal });
+    this.addEventListener("drop", (event) => this.#dropped(event), { signal });
+    addEventListener("hashchange", () => this.#wanted(), { signal });
     new ResizeObserver(() => this.#stuck && this.#toBottom()).observe(this.#scroll);
-    void this.#older();
+    void this.#older().then(() => this.#wanted());
   }
 
   build() {
@@ -60,68 +68,17 @@ export class Thread extends View {
     this.#scroll.setAttribute("aria-label", t("chat.messages", { name: otherName(this.conversation) }));
     this.#jump = h("button", { type: "button", class: "jump", hidden: true, onclick: () => this.#toBottom() }, icon("down"), t("chat.new"));
     fill(this.#scroll, this.#top, this.#items);
-    fill(this, this.#head, h("div", { class: "thread-body" }, this.#scroll, this.#jump), this.#spoken, this.composer);
+    const head = this.compact ? h("header", { class: "thread-head" }, h("h2", {}, t("call.chat"))) : h("header", {}, new ThreadHead(this.conversation));
+    fill(this, head, h("div", { class: "thread-body" }, this.#scroll, this.#jump), this.#spoken, this.composer);
   }
 
   update() {
     const c = this.conversation;
-    const running = client().interviews.of(c.id);
-    refill(this.#head, [c.members.map((m) => m.name), c.disclosed, running?.id, running?.seat, client().session.state], () => (this.compact ? compactHead() : this.#headParts()));
     refill(this.#top, [c.loading, c.complete, this.#troubleOlder, c.latest === undefined], () => this.#topParts());
     const before = this.#scroll.scrollHeight - this.#scroll.scrollTop;
-    this.#draw(this.conversation.messages());
+    this.#draw(c.messages());
     if (this.#stuck) this.#toBottom();
     else this.#scroll.scrollTop = this.#scroll.scrollHeight - before;
-  }
-
-  #headParts() {
-    const c = this.conversation;
-    const other = c.others[0];
-    return [
-      h("button", { type: "button", class: "quiet back", "aria-label": t("app.back"), "data-testid": "back", onclick: () => go({ conversation: "" }) }, icon("back")),
-      avatar(other),
-      h("div", { class: "who" },
-        h("h2", { "data-testid": "other-name" }, h("span", {}, otherName(c)), other?.masked && maskedHint()),
-        h("p", { class: "muted cut" }, [roleName(other?.role ?? ""), other?.company, c.title].filter(Boolean).join(" · "))),
-      h("div", { class: "head-actions" }, this.#discloseButton(), this.#interviewButton()),
-    ];
-  }
-
-  #discloseButton() {
-    const c = this.conversation;
-    if (c.self?.role !== "candidate") return null;
-    if (c.disclosed) return h("span", { class: "pill", "data-testid": "disclosed" }, icon("check"), h("span", {}, t("disclose.done")));
-    return h("button", { type: "button", class: "plain", "data-testid": "disclose", onclick: () => void this.#disclose() }, icon("eye"), h("span", {}, t("disclose.action")));
-  }
-
-  async #disclose() {
-    const c = this.conversation;
-    const answer = await ask({
-      title: t("disclose.title"), text: t("disclose.text", { name: otherName(c) }),
-      actions: [{ id: "disclose", label: t("disclose.confirm"), kind: "primary" }],
-    });
-    if (answer === "disclose") await c.disclose().catch(troubled);
-  }
-
-  #interviewButton() {
-    const c = this.conversation;
-    const { interviews, role } = client();
-    const running = interviews.of(c.id);
-    if (running) {
-      const word = running.seat === "out" ? t("interview.enter") : t("interview.return");
-      return h("button", { type: "button", class: "primary", "data-testid": "head-interview", onclick: () => go({ view: "interview", interview: running.id }) }, icon("video"), h("span", {}, word));
-    }
-    if (role !== "recruiter" && role !== "headhunter") return null;
-    return h("button", { type: "button", class: "plain", "data-testid": "start-interview", disabled: client().session.state !== "open", onclick: () => void this.#start() }, icon("video"), h("span", {}, t("interview.start")));
-  }
-
-  async #start() {
-    try {
-      const interview = await client().interviews.open(this.conversation.id);
-      go({ view: "interview", interview: interview.id });
-    } catch (error) {
-      troubled(error);
-    }
   }
 
   #topParts() {
@@ -153,7 +110,7 @@ export class Thread extends View {
       if (mark !== today) nodes.push(this.#reuse(`day-${mark}`, lang(), seen, () => h("li", { class: "day" }, h("span", {}, mark))));
       today = mark;
       const last = !continues(m, messages[i + 1]);
-      nodes.push(this.#reuse(m.key, messageVersion(this.conversation, m, last), seen, () => messageElement(this.conversation, m, last)));
+      nodes.push(this.#reuse(m.key, messageVersion(this.conversation, m, last), seen, () => messageElement(this.conversation, m, last, this.#acts)));
     }
     for (const key of this.#shown.keys()) if (!seen.has(key)) this.#shown.delete(key);
     place(this.#items, nodes);
@@ -165,8 +122,104 @@ export class Thread extends View {
     const shown = this.#shown.get(key);
     if (shown?.version === version) return shown.element;
     const element = make();
+    if (shown?.element === document.activeElement) queueMicrotask(() => element.focus({ preventScroll: true }));
     this.#shown.set(key, { element, version });
     return element;
+  }
+
+  /** @type {import("./message.js").Acts} */
+  #acts = {
+    menu: (m, anchor) => this.#menu(m, anchor),
+    jump: (seq) => void this.show(seq),
+    rewrite: (m) => this.composer.write(this.conversation.recalled(m.seq)),
+  };
+
+  /** @param {Message} m @param {HTMLElement} anchor */
+  #menu(m, anchor) {
+    const c = this.conversation;
+    const may = c.may(m);
+    openMenu(anchor, t("message.menu"), [
+      may.reply && { id: "reply", label: t("message.reply"), icon: "reply", act: () => this.composer.reply(m) },
+      may.edit && { id: "edit", label: t("message.edit"), icon: "edit", act: () => this.composer.edit(m) },
+      m.type === "text" && may.reply && { id: "copy", label: t("app.copy"), icon: "copy", act: () => void copy(m.content.text) },
+      may.recall && { id: "recall", label: t("message.recall"), icon: "undo", act: () => void c.recall(m.seq) },
+      may.report && { id: "report", label: t("report.action"), icon: "flag", danger: true, act: () => void report(c, m) },
+    ], { top: may.react ? (close) => this.#reactionRow(m, close) : undefined, empty: t("message.nothing") });
+  }
+
+  /** @param {Message} m @param {() => void} close */
+  #reactionRow(m, close) {
+    const me = client().user;
+    return h("div", { class: "menu-reactions", role: "group", "aria-label": t("reaction.label") }, emoji.map((e) => {
+      const on = m.reactions.get(e)?.includes(me) ?? false;
+      return h("button", { type: "button", role: "menuitemcheckbox", "aria-checked": String(on), "aria-label": e, class: "reaction-choice", "data-testid": `react-${e}`, onclick: () => {
+        close();
+        this.conversation.react(m.seq, e, !on);
+      } }, e);
+    }));
+  }
+
+  /** @param {Element | null} at in a message @returns {{ m: Message, element: HTMLElement } | undefined} */
+  #at(at) {
+    const element = /** @type {HTMLElement | null | undefined} */ (at?.closest("li[data-key]"));
+    const m = element && this.conversation.messages().find((x) => x.key === element.dataset.key);
+    return m && element ? { m, element } : undefined;
+  }
+
+  /** Arrows go from message to message; Enter opens the menu of one. @param {KeyboardEvent} event */
+  #key(event) {
+    if (event.target !== this.#scroll && event.target !== document.activeElement?.closest("li[data-key]")) return;
+    const all = [.../** @type {NodeListOf<HTMLElement>} */ (this.#items.querySelectorAll("li[data-key]"))];
+    const i = all.indexOf(/** @type {HTMLElement} */ (event.target));
+    const next = { ArrowUp: i < 0 ? all.length - 1 : i - 1, ArrowDown: i < 0 ? all.length : i + 1 }[event.key];
+    if (next !== undefined && all[next]) {
+      event.preventDefault();
+      return all[next].focus();
+    }
+    const here = this.#at(all[i] ?? null);
+    if (!here || event.ctrlKey || event.metaKey || event.altKey) return;
+    const act = event.key === "Enter" ? "menu" : keys[event.key];
+    if (!act || (act !== "menu" && !this.conversation.may(here.m)[act])) return;
+    event.preventDefault();
+    if (act === "menu") this.#menu(here.m, here.element);
+    else if (act === "recall") this.conversation.recall(here.m.seq);
+    else this.composer[act](here.m);
+  }
+
+  /** A long press, or the other button of a mouse. @param {MouseEvent} event */
+  #pressed(event) {
+    const bubble = event.target instanceof Element ? event.target.closest(".bubble") : null;
+    const here = this.#at(bubble);
+    if (!here?.m.seq || !(bubble instanceof HTMLElement)) return;
+    event.preventDefault();
+    this.#menu(here.m, here.element);
+  }
+
+  /** @param {DragEvent} event */
+  #dropped(event) {
+    const files = [...(event.dataTransfer?.files ?? [])];
+    if (!files.length) return;
+    event.preventDefault();
+    this.composer.attach(files);
+  }
+
+  /** The address may name an entry to show. */
+  #wanted() {
+    const { at, conversation } = route();
+    if (at && conversation === this.conversation.id) void this.show(at);
+  }
+
+  /** Brings an entry into sight. @param {number} seq */
+  async show(seq) {
+    await this.conversation.reach(seq).catch(() => undefined);
+    this.#stuck = false;
+    this.update();
+    const element = /** @type {HTMLElement | null} */ (this.#items.querySelector(`li[data-seq="${seq}"]`));
+    if (!element) return;
+    element.scrollIntoView({ block: "center" });
+    element.focus({ preventScroll: true });
+    element.classList.add("found");
+    setTimeout(() => element.classList.remove("found"), 2500);
   }
 
   /** @param {import("../client/conversation.js").Entry} entry */
@@ -174,7 +227,7 @@ export class Thread extends View {
     const m = this.conversation.messages().find((x) => x.seq === entry.seq);
     if (!m) return;
     const words = sentence(this.conversation, m);
-    fill(this.#spoken, m.type === "text" ? t("chat.arrived", { name: nameOf(this.conversation, m.sender), text: words }) : words);
+    fill(this.#spoken, m.sender && !m.content?.recalled ? t("chat.arrived", { name: nameOf(this.conversation, m.sender), text: words }) : words);
     this.#jump.hidden = this.#stuck;
   }
 
@@ -192,21 +245,10 @@ export class Thread extends View {
   }
 }
 
-function compactHead() {
-  return h("h2", {}, t("call.chat"));
-}
-
-/** A mark beside a masked name that says why. */
-function maskedHint() {
-  return [
-    h("button", { type: "button", class: "masked", popovertarget: "masked-why", "aria-label": `${t("masked.badge")}：${t("masked.why")}`, "data-testid": "masked" }, h("span", {}, t("masked.badge")), icon("info")),
-    h("div", { id: "masked-why", class: "hint", popover: "auto" }, h("strong", {}, t("masked.why")), h("p", {}, t("masked.text"))),
-  ];
-}
-
 /** @param {Message} m @param {Message | undefined} next */
 function continues(m, next) {
   if (!next || next.type !== "text" || m.type !== "text" || next.sender !== m.sender) return false;
+  if (m.reactions.size || m.content?.recalled || next.content?.recalled) return false;
   return next.time.getTime() - m.time.getTime() < together && next.state === m.state && day(next.time) === day(m.time);
 }
 
@@ -216,11 +258,6 @@ function place(parent, nodes) {
     if (parent.children[i] !== node) parent.insertBefore(node, parent.children[i] ?? null);
   });
   while (parent.children.length > nodes.length) parent.lastElementChild?.remove();
-}
-
-/** @param {unknown} error */
-export function troubled(error) {
-  tell(ParleyError.of(error).in(lang()), "alarm");
 }
 
 customElements.define("parley-thread", Thread);

@@ -1,5 +1,8 @@
+import { zhRecruiting } from "./zh-recruiting.js";
+
 /** Every sentence of the pages in Chinese. A count chooses among forms divided by " | " (Chinese has one). */
 export const zh = {
+  ...zhRecruiting,
   "app.name": "Parley",
   "app.skip": "跳到主要内容",
   "app.language": "English",
