@@ -24,7 +24,7 @@ func init() { huma.DefaultArrayNullable = false }
 func (a *API) finish() {
 	doc := a.huma.OpenAPI()
 	for _, item := range doc.Paths {
-		for _, op := range []*huma.Operation{item.Get, item.Post} {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
 			if op != nil {
 				delete(op.Responses, "422")
 			}
@@ -36,7 +36,7 @@ func (a *API) finish() {
 
 	schemas := doc.Components.Schemas.Map()
 	for name, s := range schemas {
-		if !slices.Contains([]string{"NewConversation", "NewMember", "OpenInterviewBody", "RevokeBody"}, name) {
+		if !slices.Contains([]string{"NewConversation", "NewMember", "OpenInterviewBody", "RevokeBody", "UserSettingsChange", "AddBlockBody", "SetLimitBody"}, name) {
 			s.AdditionalProperties = nil // a client ignores what it does not know
 		}
 	}

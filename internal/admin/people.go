@@ -79,12 +79,13 @@ type UserQuota struct {
 	Resets time.Time `json:"resets" doc:"When the next day begins"`
 }
 
-type ofUser struct {
+// OfUser names whom a request is about.
+type OfUser struct {
 	User string `path:"user" minLength:"1" maxLength:"128" doc:"User id, the same as sub in tokens"`
 }
 
 type changeSettings struct {
-	ofUser
+	OfUser
 	Body UserSettingsChange
 }
 
@@ -94,7 +95,7 @@ type shownSettings struct {
 }
 
 type addBlock struct {
-	ofUser
+	OfUser
 	Body struct {
 		User         string `json:"user,omitempty" maxLength:"128" doc:"This user"`
 		Company      string `json:"company,omitempty" maxLength:"128" doc:"Or everybody of this company"`
@@ -103,7 +104,7 @@ type addBlock struct {
 }
 
 type deleteBlock struct {
-	ofUser
+	OfUser
 	Blocked string `query:"user" maxLength:"128" doc:"This user"`
 	Company string `query:"company" maxLength:"128" doc:"Or this company"`
 }
@@ -116,7 +117,7 @@ type shownBlocks struct {
 }
 
 type setLimit struct {
-	ofUser
+	OfUser
 	Body struct {
 		Limit *int `json:"limit,omitempty" minimum:"0" maximum:"100000" doc:"Absent: the number that everybody has"`
 	}
@@ -129,8 +130,12 @@ type shownQuota struct {
 
 // person is an operation on a user.
 func person(id, method, path, summary, description string) huma.Operation {
-	return huma.Operation{OperationID: id, Method: method, Path: "/v1/people/{user}" + path, Summary: summary, Description: description,
+	op := huma.Operation{OperationID: id, Method: method, Path: "/v1/people/{user}" + path, Summary: summary, Description: description,
 		Errors: []int{http.StatusGone}}
+	if method == http.MethodPut {
+		op.Errors = append(op.Errors, http.StatusRequestEntityTooLarge)
+	}
+	return op
 }
 
 func (a *API) people() {
@@ -155,7 +160,7 @@ func (a *API) managed(ctx context.Context, p identity.Principal, user, what stri
 	return a.Audit.Record(ctx, p, string(identity.PeopleManage), "user/"+user, append([]string{"what", what}, detail...)...)
 }
 
-func (a *API) userSettings(ctx context.Context, p identity.Principal, in *ofUser) (*shownSettings, error) {
+func (a *API) userSettings(ctx context.Context, p identity.Principal, in *OfUser) (*shownSettings, error) {
 	return settingsShown(a.People.SettingsOf(ctx, p, identity.UserID(in.User)))
 }
 
@@ -173,7 +178,7 @@ func settingsShown(s wire.Settings, err error) (*shownSettings, error) {
 	return &shownSettings{CacheControl: "no-store", Body: UserSettings(s)}, nil
 }
 
-func (a *API) userBlocks(ctx context.Context, p identity.Principal, in *ofUser) (*shownBlocks, error) {
+func (a *API) userBlocks(ctx context.Context, p identity.Principal, in *OfUser) (*shownBlocks, error) {
 	list, err := a.People.BlocksOf(ctx, p, identity.UserID(in.User))
 	if err != nil {
 		return nil, err
@@ -209,7 +214,7 @@ func (a *API) changeBlock(ctx context.Context, p identity.Principal, user string
 	return a.People.BlockOf(ctx, p, identity.UserID(user), b, off)
 }
 
-func (a *API) userQuota(ctx context.Context, p identity.Principal, in *ofUser) (*shownQuota, error) {
+func (a *API) userQuota(ctx context.Context, p identity.Principal, in *OfUser) (*shownQuota, error) {
 	return quotaShown(a.People.QuotaOf(ctx, p, identity.UserID(in.User)))
 }
 
@@ -229,7 +234,7 @@ func quotaShown(q wire.Quota, err error) (*shownQuota, error) {
 
 // closeUser writes it down, closes the account for good, then takes back the tokens and ends what is open. A crash in between
 // leaves at most sessions that can't write; repeating the request completes it.
-func (a *API) closeUser(ctx context.Context, p identity.Principal, in *ofUser) (*struct{}, error) {
+func (a *API) closeUser(ctx context.Context, p identity.Principal, in *OfUser) (*struct{}, error) {
 	if err := a.managed(ctx, p, in.User, "close"); err != nil {
 		return nil, err
 	}
