@@ -81,8 +81,8 @@ type Neighbours struct {
 	Attachments Attachments // nil: what needs one is refused as unavailable
 }
 
-// Use sets the neighbours, in place of those before: for those that need the service themselves. It is called before Run and
-// before anything else is asked of the service.
+// Use sets the neighbours, in place of those before: for those that need the service themselves. It is called before anything
+// else is asked of the service.
 func (s *Service) Use(n Neighbours) { s.around = n }
 
 // Enter is the door of what builds on conversations: the table of authorisation first, then membership in the role that the

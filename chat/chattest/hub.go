@@ -18,6 +18,7 @@ type Hub struct {
 	mu      sync.Mutex
 	entries []chat.Entry
 	cursors []chat.Cursor
+	movedTo [][]identity.UserID
 	changed []chat.ConversationID
 }
 
@@ -37,6 +38,7 @@ func (h *Hub) Committed(members []identity.UserID, e chat.Entry) {
 func (h *Hub) Moved(members []identity.UserID, c chat.Cursor) {
 	h.mu.Lock()
 	h.cursors = append(h.cursors, c)
+	h.movedTo = append(h.movedTo, slices.Clone(members))
 	h.mu.Unlock()
 	if h.OnMoved != nil {
 		h.OnMoved(members, c)
@@ -62,6 +64,13 @@ func (h *Hub) Cursors() []chat.Cursor {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return slices.Clone(h.cursors)
+}
+
+// MovedTo is who was told of each of [Hub.Cursors].
+func (h *Hub) MovedTo() [][]identity.UserID {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.movedTo)
 }
 
 // ChangedOf is how often it was told that the conversation changed.

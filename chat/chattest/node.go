@@ -65,7 +65,7 @@ var (
 // Founders are the members of a [Node]'s conversations: Ann is 欧阳晓雯, Rob is 司马长青 of 某某科技.
 func Founders() []chat.NewMember {
 	return []chat.NewMember{
-		{User: Rob.User, Role: Rob.Role, FamilyName: "司马", GivenName: "长青", Company: "某某科技"},
+		{User: Rob.User, Role: Rob.Role, FamilyName: "司马", GivenName: "长青", Company: "某某科技", CompanyID: "co-some"},
 		{User: Ann.User, Role: Ann.Role, FamilyName: "欧阳", GivenName: "晓雯"},
 	}
 }
