@@ -1,5 +1,5 @@
 // Package grant is for addresses that are their own permission, since no token may stand in a URL: a random word of 130 bits
-// that stands for one principal and one side of one recording, on every node.
+// that stands for one principal and one side of one recording, or one attachment, on every node.
 //
 //	Give ── word ──► page ── GET …/word ──► Use on any node ──► Seat
 //

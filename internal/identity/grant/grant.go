@@ -30,12 +30,26 @@ const (
 // ErrEnded says that a word stands for nothing: it never did, does no more, or its principal was revoked.
 var ErrEnded = errors.New("grant: ended")
 
-// Seat is what a grant is for: one side of one recording, for one person.
+// Seat is what a grant is for: one side of one recording or one attachment, for one person.
 type Seat struct {
 	By        identity.Principal
-	Interview string
-	Recording string
-	Side      identity.UserID
+	Interview string          `json:",omitempty"`
+	Recording string          `json:",omitempty"`
+	Side      identity.UserID `json:",omitempty"`
+	// Attachment names one, Thumb its thumbnail. Save is for keeping it on a device, not only for looking at it.
+	Attachment string `json:",omitempty"`
+	Thumb      bool   `json:",omitempty"`
+	Save       bool   `json:",omitempty"`
+	// Until ends the grant whether it is used or not, by the clock of the node that gave it; zero: see [Idle].
+	Until time.Time `json:",omitzero"`
+}
+
+// ends is when the grant ends at the latest: with the principal's session, or before.
+func (s Seat) ends() time.Time {
+	if until := s.By.Until(); s.Until.IsZero() || until.Before(s.Until) {
+		return until
+	}
+	return s.Until
 }
 
 // Hash is of a word or, keyed, of a person.
@@ -45,7 +59,7 @@ type Hash [32]byte
 type Row struct {
 	Word   Hash
 	Owner  Hash
-	Until  time.Time // the principal's session ends, by the platform's clock
+	Until  time.Time // see [Seat.Until]; the principal's session ends by the platform's clock
 	Sealed []byte
 }
 

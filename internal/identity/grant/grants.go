@@ -47,7 +47,7 @@ func (g *Grants) Give(ctx context.Context, p identity.Principal, seats ...Seat) 
 	for i, seat := range seats {
 		seat.By = p
 		words[i] = rand.Text()
-		rows[i] = Row{Word: hash(words[i]), Owner: s.owner(p.User), Until: p.Until()}
+		rows[i] = Row{Word: hash(words[i]), Owner: s.owner(p.User), Until: seat.ends()}
 		if rows[i].Sealed, err = s.seal(rows[i].Word, seat); err != nil {
 			return nil, err
 		}
@@ -107,7 +107,7 @@ func (g *Grants) known(ctx context.Context, word Hash, ask func(context.Context)
 	if err != nil {
 		return Seat{}, err
 	}
-	left = min(left, seat.By.Until().Sub(began))
+	left = min(left, seat.ends().Sub(began))
 	if left <= 0 {
 		return Seat{}, ErrEnded
 	}

@@ -1,0 +1,194 @@
+package attach
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"parley/storage/object"
+)
+
+// stretch is how many blocks are fetched together: a slow reader holds no connection to the store.
+const stretch = 16
+
+// Content is what is stored of an attachment, for one request. It is read by one goroutine. Close it when done.
+type Content struct {
+	Media string
+	Name  string
+	Save  bool // to be kept on a device
+	Size  int64
+
+	reader
+}
+
+// reader opens the blocks of an object as they are asked for.
+type reader struct {
+	*sealer
+	ctx    context.Context // of the request
+	bucket object.Bucket
+	key    object.Key
+	at     int64
+
+	plain []byte // what was fetched last
+	from  int64  // where it begins
+	raw   []byte
+}
+
+// Close ends the reading.
+func (r *reader) Close() error { return nil }
+
+// Seek implements [io.Seeker].
+func (r *reader) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += r.at
+	case io.SeekEnd:
+		offset += r.size
+	}
+	if offset < 0 {
+		return 0, errors.New("attach: seek before the beginning")
+	}
+	r.at = offset
+	return offset, nil
+}
+
+// Read implements [io.Reader].
+func (r *reader) Read(p []byte) (int, error) {
+	n, err := r.ReadAt(p[:min(len(p), stretch*blockSize)], r.at)
+	r.at += int64(n)
+	if n > 0 {
+		err = nil
+	}
+	return n, err
+}
+
+// ReadAt implements [io.ReaderAt], for one goroutine.
+func (r *reader) ReadAt(p []byte, off int64) (int, error) {
+	n := 0
+	for n < len(p) && off+int64(n) < r.size {
+		at := off + int64(n)
+		if at < r.from || at >= r.from+int64(len(r.plain)) {
+			if err := r.fetch(at / blockSize); err != nil {
+				return n, err
+			}
+		}
+		n += copy(p[n:], r.plain[at-r.from:])
+	}
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// fetch gets some blocks, the first by its index.
+func (r *reader) fetch(block int64) error {
+	from := block * sealedSize
+	length := min(stretch*sealedSize, sealedLength(r.size)-from)
+	if r.raw == nil {
+		r.raw, r.plain = make([]byte, 0, length), make([]byte, 0, min(stretch*blockSize, r.size))
+	}
+	if int64(cap(r.raw)) < length {
+		r.raw = make([]byte, 0, length)
+	}
+	raw := r.raw[:length]
+	if err := get(r.ctx, r.bucket, r.key, from, raw); err != nil {
+		return err
+	}
+	r.from, r.plain = block*blockSize, r.plain[:0]
+	for ; len(raw) > 0; block++ {
+		n := r.length(block) + tagSize
+		plain, err := r.open(r.plain[len(r.plain):], raw[:n], block)
+		if err != nil {
+			r.plain = r.plain[:0]
+			return fmt.Errorf("object %s: %w", r.key, err)
+		}
+		raw, r.plain = raw[n:], append(r.plain, plain...)
+	}
+	return nil
+}
+
+// get fills b from an object.
+func get(ctx context.Context, bucket object.Bucket, key object.Key, from int64, b []byte) error {
+	body, err := bucket.Get(ctx, key, from, int64(len(b)))
+	if err != nil {
+		return fmt.Errorf("get object: %w", err)
+	}
+	_, err = io.ReadFull(body, b)
+	if err = errors.Join(err, body.Close()); err != nil {
+		return fmt.Errorf("get object %s: %w", key, err)
+	}
+	return nil
+}
+
+// parts is what has come of an upload, as one file. It holds the last two parts that were looked at, in plain text, and is read by
+// one goroutine at a time.
+type parts struct {
+	ctx    context.Context // of the request
+	bucket object.Bucket
+	open   func(Part) (*sealer, error)
+	all    []Part
+	held   [2]heldPart // the last used first
+}
+
+type heldPart struct {
+	Part
+	plain []byte
+}
+
+func (p *parts) size() int64 {
+	last := p.all[len(p.all)-1]
+	return last.Start + last.Size
+}
+
+// ReadAt implements [io.ReaderAt].
+func (p *parts) ReadAt(b []byte, off int64) (int, error) {
+	n := 0
+	for n < len(b) {
+		at := off + int64(n)
+		i := p.find(at)
+		if i < 0 {
+			return n, io.EOF
+		}
+		plain, err := p.load(p.all[i])
+		if err != nil {
+			return n, err
+		}
+		n += copy(b[n:], plain[at-p.all[i].Start:])
+	}
+	return n, nil
+}
+
+func (p *parts) find(at int64) int {
+	for i, part := range p.all {
+		if at >= part.Start && at < part.Start+part.Size {
+			return i
+		}
+	}
+	return -1
+}
+
+func (p *parts) load(part Part) ([]byte, error) {
+	if p.held[0].Object != part.Object {
+		p.held[0], p.held[1] = p.held[1], p.held[0]
+	}
+	if p.held[0].Object == part.Object {
+		return p.held[0].plain, nil
+	}
+	s, err := p.open(part)
+	if err != nil {
+		return nil, err
+	}
+	r := reader{sealer: s, ctx: p.ctx, bucket: p.bucket, key: part.Object}
+	plain := p.held[0].plain
+	if int64(cap(plain)) < part.Size {
+		plain = make([]byte, part.Size)
+	}
+	plain = plain[:part.Size]
+	p.held[0] = heldPart{plain: plain} // nothing to trust until it is read
+	if _, err := io.ReadFull(io.NewSectionReader(&r, 0, part.Size), plain); err != nil {
+		return nil, fmt.Errorf("read part at %d: %w", part.Start, err)
+	}
+	p.held[0].Part = part
+	return plain, nil
+}
