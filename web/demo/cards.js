@@ -1,4 +1,4 @@
-import { client } from "./app.js";
+import { client, nameOf } from "./app.js";
 import { answerExchange, exchangeValue, reschedule, withdrawExchange } from "./agree.js";
 import { ask } from "./dialog.js";
 import { h, icon } from "./dom.js";
@@ -80,7 +80,7 @@ export function appointmentEntry(c, m) {
     h("p", { class: "card-title" }, icon("calendar"), h("strong", {}, t("appointment.card")), h("span", { class: "pill" }, t(`appointment.step.${now.step}`))),
     h("p", { class: "when" }, h("time", { datetime: now.at }, whenWords(new Date(now.at))), h("span", { class: "muted" }, duration(now.minutes * 60))),
     now.note && h("p", { class: "thing-text" }, now.note),
-    h("p", { class: "muted" }, sentence(c, m)),
+    now.step !== "accepted" && h("p", { class: "muted" }, open.has(now.step) ? t(now.by === client().user ? "appointment.by.me" : "appointment.by.other", { name: nameOf(c, now.by ?? "") }) : sentence(c, m)),
     (may.accept || may.decline || may.reschedule || may.cancel || may.noShow) && h("div", { class: "actions" },
       may.accept && h("button", { type: "button", class: "primary", "data-testid": "appointment-accept", onclick: () => void trying(() => c.appointments.accept(now)) }, t("appointment.accept")),
       may.reschedule && h("button", { type: "button", class: "plain", "data-testid": "appointment-reschedule", onclick: () => void reschedule(c, now) }, t("appointment.reschedule")),
@@ -88,6 +88,9 @@ export function appointmentEntry(c, m) {
       may.cancel && h("button", { type: "button", class: "plain", "data-testid": "appointment-cancel", onclick: act("cancel") }, t("appointment.cancel")),
       may.noShow && h("button", { type: "button", class: "plain", "data-testid": "appointment-no_show", onclick: act("no_show") }, t("appointment.no_show"))));
 }
+
+/** Steps that wait for an answer. */
+const open = new Set(["invited", "rescheduled"]);
 
 /** @param {Conversation} c @param {import("../client/appointment.js").Appointment} a @param {"decline" | "cancel" | "no_show"} act */
 async function step(c, a, act) {
@@ -105,7 +108,7 @@ export function agreedVersion(c, m) {
 /** @param {Conversation} c @param {Message} m @returns {HTMLElement} */
 export function callEntry(c, m) {
   const { state, duration_ms, recorded } = m.content;
-  return row(m, `call ${state}`, "call-card", t("phone.card"),
+  return row(m, `phone-call ${state}`, "call-card", t("phone.card"),
     h("p", { class: "card-title" }, icon("phone"), h("strong", {}, t("phone.card")), h("span", { class: "pill" }, t(`phone.${state === "answered" ? "answered" : state === "missed" ? "missed" : "failed"}`))),
     h("p", { class: "muted" }, [sentence(c, m), duration_ms > 0 && duration(duration_ms / 1000), recorded && t("phone.recorded")].filter(Boolean).join(" · ")));
 }

@@ -1,6 +1,5 @@
 import { client, go, route } from "./app.js";
 import { CallView } from "./call.js";
-import { tell } from "./dialog.js";
 import { View, fill, h, icon, keepKeyboard, onFrame } from "./dom.js";
 import { brand, languageSwitch, skipLink } from "./header.js";
 import { ConversationList } from "./list.js";
@@ -33,7 +32,6 @@ class ChatPage extends View {
     parley.session.on("welcome", later, { signal });
     parley.chat.on("change", later, { signal });
     parley.chat.on("refused", (refused) => void doubted(refused), { signal });
-    parley.people.on("quota", ({ left }) => tell(t("quota.left", { n: left })), { signal });
     parley.interviews.on("change", later, { signal });
     parley.interviews.on("returned", (i) => go({ view: "interview", interview: i.id, conversation: i.info.conversation }, { replace: true }), { signal });
     addEventListener("hashchange", later, { signal });

@@ -67,7 +67,7 @@ function input(f) {
 /** @param {Field} f */
 function options({ name, label, type, options = [], required }) {
   const kind = type === "checks" ? "checkbox" : "radio";
-  return h("fieldset", { class: "field options" }, h("legend", {}, label),
+  return h("fieldset", { class: `field options ${type}` }, h("legend", {}, label),
     options.map((o) => h("label", { class: "option" },
       h("input", { type: kind, name, value: o.value, required: kind === "radio" && required, ".checked": o.checked ?? false, "data-testid": `${name}-${o.value}` }), h("span", {}, o.label))));
 }

@@ -28,7 +28,7 @@ export class ConversationList extends View {
   #tabs = h("div", { class: "tabs", role: "tablist" });
   #quota = h("div", {});
   #panel = h("div", { class: "list-panel", role: "tabpanel", id: "list-panel" });
-  #search = new SearchBox((on) => (this.#panel.hidden = this.#tabs.hidden = on));
+  #search = new SearchBox((on) => (this.#panel.hidden = this.#tabs.hidden = this.#quota.hidden = on));
   /** @type {Map<string, HTMLElement>} by conversation */
   #rows = new Map();
 

@@ -46,18 +46,25 @@ async function addressOf(c, m, how) {
 function picture(c, m) {
   const name = m.content.text || m.content.name || t("media.picture");
   const image = h("img", { alt: name, class: "picture-image", decoding: "async" });
-  const { width = 0, height = 0, thumb } = m.content;
-  if (width && height) image.style.aspectRatio = `${width} / ${height}`;
+  const { thumb } = m.content;
+  shape(image, m.content);
   if (m.file) image.src = URL.createObjectURL(m.file);
   else whenSeen(image, () => void addressOf(c, m, { thumb }).then((url) => (image.src = url)).catch(() => image.classList.add("lost")));
   return h("button", { type: "button", class: "picture", "aria-label": t("media.picture.open", { name }), "data-testid": "picture", onclick: () => void enlarge(c, m) }, image);
 }
 
+/** Takes the room before the bytes come. @param {HTMLElement} image @param {{ width?: number, height?: number }} size */
+function shape(image, { width = 0, height = 0 }) {
+  if (!width || !height) return;
+  image.style.aspectRatio = `${width} / ${height}`;
+  image.style.width = `${Math.round(Math.max(96, Math.min(320, (300 * width) / height)))}px`;
+}
+
 /** @param {Conversation} c @param {Message} m */
 function video(c, m) {
-  const { width = 16, height = 9, thumb, duration_ms = 0 } = m.content;
+  const { thumb, duration_ms = 0 } = m.content;
   const image = h("img", { alt: "", class: "picture-image", decoding: "async" });
-  image.style.aspectRatio = `${width || 16} / ${height || 9}`;
+  shape(image, { width: m.content.width || 16, height: m.content.height || 9 });
   if (thumb) whenSeen(image, () => void addressOf(c, m, { thumb: true }).then((url) => (image.src = url)).catch(() => {}));
   return h("button", { type: "button", class: `picture video ${thumb ? "" : "bare"}`, "aria-label": t("media.video.play"), "data-testid": "video", onclick: () => void enlarge(c, m) },
     image, h("span", { class: "video-play" }, icon("play")), duration_ms > 0 && h("span", { class: "video-time" }, timer(duration_ms / 1000)));

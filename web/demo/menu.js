@@ -29,7 +29,7 @@ export function openMenu(anchor, label, items, { top, empty } = {}) {
     },
   }, item.icon && icon(item.icon), h("span", {}, item.label)));
   const menu = h("div", { class: "menu", popover: "auto", role: "menu", "aria-label": label, "data-testid": "menu" }, top?.(close), rows, !rows.length && empty && h("p", { class: "muted" }, empty));
-  (anchor.closest("dialog") ?? document.body).append(menu);
+  (anchor.closest("dialog, main") ?? document.body).append(menu);
   menu.addEventListener("keydown", (event) => move(menu, event));
   menu.addEventListener("toggle", (event) => {
     if (/** @type {ToggleEvent} */ (event).newState === "open") return;

@@ -83,8 +83,8 @@ function reactions(c, m) {
   return h("div", { class: "reactions", role: "group", "aria-label": t("reaction.label") }, [...m.reactions].map(([emoji, users]) => {
     const mine = users.includes(me);
     const names = users.map((u) => (u === me ? t("interview.you") : nameOf(c, u))).join(lang() === "zh" ? "、" : ", ");
-    return h("button", { type: "button", class: "reaction", "aria-pressed": String(mine), "aria-label": t("reaction.of", { emoji, names }), title: names, "data-testid": "reaction", onclick: () => c.react(m.seq, emoji, !mine) },
-      h("span", { "aria-hidden": "true" }, emoji), users.length > 1 && h("span", { "aria-hidden": "true" }, users.length));
+    return h("button", { type: "button", class: "reaction", "aria-pressed": String(mine), title: names, "data-testid": "reaction", onclick: () => c.react(m.seq, emoji, !mine) },
+      h("span", {}, emoji), users.length > 1 && h("span", {}, users.length), h("span", { class: "spoken" }, names));
   }));
 }
 
