@@ -143,20 +143,22 @@ func (r *room) storeSome(ctx context.Context, batch []*said) {
 	}
 }
 
-// wait returns what became of an entry. If ctx ends first that is unknown.
+// wait returns what became of an entry. If ctx ends first that is unknown; an answer that is there is given even then.
 func (r *room) wait(ctx context.Context, one *said) (Placed, error) {
+	var late error
 	select {
 	case o := <-one.answer:
 		return o.placed, o.err
 	case <-ctx.Done():
-		return Placed{}, ctx.Err()
+		late = ctx.Err()
 	case <-r.ended:
+		late = policy.ErrUnavailable
 	}
 	select {
 	case o := <-one.answer:
 		return o.placed, o.err
 	default:
-		return Placed{}, policy.ErrUnavailable
+		return Placed{}, late
 	}
 }
 

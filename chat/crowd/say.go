@@ -36,8 +36,8 @@ var (
 	errFull = policy.ErrRateLimited.With("Too much is said here at once. Try again in a moment.", "发言人数过多，请稍后再试。").After(2 * time.Second)
 )
 
-// Say takes in what a person says to all and returns a function that waits until it is durable. A repeat with the same cid is
-// not said twice.
+// Say takes in what a person says to all and returns a function that waits until it is durable: it may be called again after its
+// ctx has ended, and gives an answer that is there even then. A repeat with the same cid is not said twice.
 func (s *Service) Say(ctx context.Context, p identity.Principal, f wire.CrowdSay) (wait func(context.Context) (wire.CrowdAck, error), err error) {
 	if err := identity.Allow(p, identity.CrowdSay); err != nil {
 		return nil, err

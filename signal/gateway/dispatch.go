@@ -40,6 +40,9 @@ var handlers = map[wire.Kind]handler{
 	wire.ChatReceiptGet{}.Kind(): asks(receipts, Receipts.Receipt),
 	wire.Report{}.Kind():         asks(reports, Reports.Report),
 
+	wire.CrowdJoin{}.Kind():  on((*session).crowdJoin),
+	wire.CrowdLeave{}.Kind(): done((*session).crowdLeave),
+
 	wire.ExchangeRequest{}.Kind():   asks(exchanges, Exchanges.Request),
 	wire.ExchangeAnswer{}.Kind():    asks(exchanges, Exchanges.Answer),
 	wire.ExchangeWithdraw{}.Kind():  asks(exchanges, Exchanges.Withdraw),

@@ -73,6 +73,8 @@ type Config struct {
 	Interviews Interviews
 	// Domains are what else clients may ask for.
 	Domains Domains
+	// Crowds may be nil: then there are none, and their frames are refused as unavailable.
+	Crowds Crowds
 	// Presence decides who is shown to whom; nil: nobody is, and who asks is refused as unavailable.
 	Presence Presence
 	// Revocations is asked at every ping, so that a revocation whose hint was lost still ends the session (T7); nil

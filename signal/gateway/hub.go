@@ -21,6 +21,7 @@ const (
 	hintRevoked   = 'd' // a revocation, told to all nodes
 	hintFrame     = 'f' // an encoded frame for all sessions of the users
 	hintTyping    = 't' // an encoded frame chat.typing
+	hintCrowd     = 'w' // what chat/crowd tells all nodes
 	hintPresence  = 'p' // users who came or left, told to all nodes
 )
 

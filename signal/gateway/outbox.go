@@ -13,7 +13,8 @@ type push struct {
 	line         []byte
 	conversation string          // of what may be dropped; empty for what may not
 	seq          uint64          // of an entry
-	typist       identity.UserID // of a hint that somebody types, which leaves no mark
+	typist       identity.UserID // of a hint that somebody types
+	loose        bool            // lost when there is no room, as a hint that somebody types is: it leaves no mark
 }
 
 // outbox is what others have for a session's client, in order, bounded in bytes. Any goroutine may put; only the owner
@@ -76,7 +77,7 @@ func (o *outbox) overflow(last push) {
 	o.bytes = 0
 	for _, p := range append(o.queue, last) {
 		switch {
-		case p.typist != "":
+		case p.typist != "", p.loose:
 		case p.seq > 0:
 			mark(&o.dirty, p.conversation, max(o.dirty[p.conversation], p.seq))
 		case p.conversation != "":

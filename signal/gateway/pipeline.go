@@ -26,6 +26,7 @@ func begins[T wire.Body](f func(*session, context.Context, T) (waiter, error)) b
 // pipelined is the table of requests that go on while those before them are under way. All others wait for those before them.
 var pipelined = map[wire.Kind]beginner{
 	wire.ChatSend{}.Kind(): begins((*session).chatSend),
+	wire.CrowdSay{}.Kind(): begins((*session).crowdSay),
 }
 
 // reply is an answer that is due, in the order of requests. Until ready is set its body and err belong to who waits for it.

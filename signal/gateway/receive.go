@@ -36,6 +36,7 @@ var receivers = map[byte]func(g *Gateway, ctx context.Context, to []*session, hi
 	hintFrame:     (*Gateway).receiveFrame,
 	hintTyping:    (*Gateway).receiveTyping,
 	hintPresence:  (*Gateway).receivePresence,
+	hintCrowd:     (*Gateway).receiveCrowd,
 	hintRevoked:   (*Gateway).receiveRevocation,
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/coder/websocket"
 	"github.com/google/uuid"
 
+	"parley/chat/crowd"
 	"parley/internal/identity"
 	"parley/internal/limit"
 	"parley/signal/interview"
@@ -58,10 +59,11 @@ type session struct {
 	seats    map[interview.ID]struct{} // interviews joined from here
 	running  map[interview.ID]struct{} // interviews that the client has seen and not seen end
 	watched  []watch
-	lines    [][]byte    // frames of the message that is being served
-	next     *wire.Frame // taken off lines, waiting for answers before it
-	replies  []*reply    // due, in the order of their requests
-	settling bool        // somebody waits for the first of them
+	crowd    crowd.RoomID // that it is in
+	lines    [][]byte     // frames of the message that is being served
+	next     *wire.Frame  // taken off lines, waiting for answers before it
+	replies  []*reply     // due, in the order of their requests
+	settling bool         // somebody waits for the first of them
 	out      []byte
 	frames   int
 	spent    limit.Bucket // of the frames that it may send
@@ -216,6 +218,7 @@ func (s *session) leave(why error) {
 		return
 	}
 	s.unwatchAll()
+	s.leaveCrowd()
 	if s.g.sessions.remove(s) {
 		s.g.presence.stir(s.who)
 	}
