@@ -27,6 +27,9 @@ func Service(t *testing.T, open func(t *testing.T) chat.Store) {
 		{"a full inbox refuses and invites another try", serviceFull},
 		{"a sender who went away may come back with the same cid", serviceGoneSender},
 		{"stopping answers everybody", serviceStops},
+		{"a step and its entry are one, whatever fails", serviceSteps},
+		{"what was revised shows so, whatever fails", serviceRevises},
+		{"what is begun in a row stands in a row", serviceBegins},
 		{"opening may be repeated after an unknown outcome", serviceOpens},
 		{"a storm of faults loses, repeats and reorders nothing", serviceStorm},
 	} {
