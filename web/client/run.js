@@ -33,6 +33,7 @@ export class Run extends Emitter {
   /** @type {Map<number, Entry>} entries ahead of the run */
   #ahead = new Map();
   #filling = false;
+  #announcing = false;
 
   /**
    * @param {{ id: string, head: number, last?: Entry }} info
@@ -170,6 +171,13 @@ export class Run extends Emitter {
   /** The run's end may have moved. */
   moved() {}
 
-  /** Something to show changed. */
-  changed() {}
+  /** Announces a change, once for all that happens before the next microtask. */
+  changed() {
+    if (this.#announcing) return;
+    this.#announcing = true;
+    queueMicrotask(() => {
+      this.#announcing = false;
+      this.emit("change", /** @type {any} */ (this));
+    });
+  }
 }

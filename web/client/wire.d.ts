@@ -126,8 +126,12 @@ export interface Found { entries: Entry[] | null; searched: string; more?: boole
 /** The signed head of a conversation's log (E6); hashes are hexadecimal, the signature base64. */
 export interface ChatReceipt {
   conversation: string;
-  head: string;
+  seal: number;
+  prev: string;
   entries: number;
+  head: string;
+  tree: number;
+  before: string;
   root: string;
   proof: string[] | null;
   leaf: number;
