@@ -173,9 +173,12 @@ func (v *transcript) check() {
 	if !seals {
 		return
 	}
-	v.seals.check(Hash{}, Hash{})
+	proven, end := v.prove()
+	v.seals.check(Hash{}, end)
 	v.checkOrder()
-	proven := v.tree != nil && v.checkProof(signed)
+	if !proven {
+		v.blameProof(signed)
+	}
 	v.trust(proven)
 	if entries && !v.entries.broken {
 		v.checkSealed()
@@ -237,23 +240,32 @@ func (v *transcript) checkOrder() {
 	}
 }
 
-// checkProof says whether the tree holds the last seal. Where it does not, everything that the seal says stands elsewhere too:
-// if all of that fits, it is the proof that is wrong.
-func (v *transcript) checkProof(signed bool) bool {
+// prove says whether the tree holds the last seal, and the leaf of that.
+func (v *transcript) prove() (bool, Hash) {
+	n := len(v.sealed)
+	if n == 0 || v.tree == nil || !v.seals.lines[n-1].good {
+		return false, Hash{}
+	}
+	s, t := v.sealed[n-1], v.tree
+	if holds(s, t.Root, t.Leaf, t.Leaves, t.Proof) != nil || s.Tree != t.Number || !s.Time.Equal(t.Time) {
+		return false, Hash{}
+	}
+	return true, v.seals.lines[n-1].hash
+}
+
+// blameProof says why the tree does not hold the last seal. Everything that the seal says stands elsewhere too: if all of that
+// fits, it is the proof that is wrong.
+func (v *transcript) blameProof(signed bool) {
 	n := len(v.sealed)
 	if n == 0 {
 		v.seals.short("there is no seal")
-		return false
+		return
+	}
+	if v.tree == nil || !signed || v.seals.broken || !v.seals.lines[n-1].good { // named already
+		return
 	}
 	s, t := v.sealed[n-1], v.tree
-	if !v.seals.lines[n-1].good {
-		return false
-	}
-	if holds(s, t.Root, t.Leaf, t.Leaves, t.Proof) == nil && s.Tree == t.Number && s.Time.Equal(t.Time) {
-		return true
-	}
 	switch {
-	case !signed || v.seals.broken: // named already
 	case s.Tree < t.Number && v.fits(s):
 		v.seals.short(fmt.Sprintf("the signed tree %d holds a later seal", t.Number))
 	case s.Tree == t.Number && s.Time.Equal(t.Time) && v.fits(s):
@@ -261,7 +273,6 @@ func (v *transcript) checkProof(signed bool) bool {
 	default:
 		v.seals.blame(n-1, HeadMismatch, "the signed tree does not hold this seal")
 	}
-	return false
 }
 
 // fits says whether the entries hash to what the seal says.
