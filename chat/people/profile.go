@@ -19,7 +19,7 @@ type document struct {
 	Blocks []wire.Blocked   `json:"blocks,omitempty"` // the oldest first
 }
 
-// profile is a person as read. It is not changed.
+// profile is a person as read. It is not changed. Its maps may be nil.
 type profile struct {
 	owner    Hash
 	version  uint64
@@ -32,17 +32,34 @@ type profile struct {
 }
 
 func newProfile(owner Hash, r Row, d document) *profile {
-	p := &profile{owner: owner, version: r.Version, closed: !r.Closed.IsZero(), document: d, settings: applied(d.Set),
-		users: map[identity.UserID]bool{}, firms: map[identity.CompanyID]bool{}, hides: map[identity.CompanyID]bool{}}
+	p := &profile{owner: owner, version: r.Version, closed: !r.Closed.IsZero(), document: d, settings: applied(d.Set)}
 	for _, b := range d.Blocks {
 		if b.Company != "" {
-			p.firms[identity.CompanyID(b.Company)] = true
+			add(&p.firms, identity.CompanyID(b.Company))
 		} else {
-			p.users[identity.UserID(b.User)] = true
+			add(&p.users, identity.UserID(b.User))
 		}
 	}
 	for _, c := range p.settings.Hide.Companies {
-		p.hides[identity.CompanyID(c)] = true
+		add(&p.hides, identity.CompanyID(c))
+	}
+	return p
+}
+
+func add[K comparable](m *map[K]bool, k K) {
+	if *m == nil {
+		*m = map[K]bool{}
+	}
+	(*m)[k] = true
+}
+
+// blank is everybody who has set nothing, so that remembering them takes no memory.
+var blank = newProfile(Hash{}, Row{}, document{})
+
+// lasting is the profile as it is remembered.
+func (p *profile) lasting() *profile {
+	if p.version == 0 && !p.closed {
+		return blank
 	}
 	return p
 }
@@ -91,7 +108,7 @@ func (s *Service) profiles(ctx context.Context, users ...identity.UserID) ([]*pr
 		}
 	}
 	for i, u := range missing {
-		s.cache.put(u, loaded[i], asked)
+		s.cache.put(u, loaded[i].lasting(), asked)
 	}
 	return found, nil
 }

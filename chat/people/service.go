@@ -2,7 +2,6 @@ package people
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,8 +22,7 @@ type Config struct {
 	// person; default 100, negative: none.
 	Quota int
 
-	Now     func() time.Time
-	Log     *slog.Logger
+	Now     func() time.Time      // nil: time.Now
 	Metrics prometheus.Registerer // nil: private
 }
 
@@ -56,7 +54,6 @@ type Service struct {
 	hub     Hub
 	quota   int
 	now     func() time.Time
-	log     *slog.Logger
 	metrics *metrics
 	cache   *cache
 }
@@ -75,11 +72,8 @@ func New(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
 	return &Service{
-		store: c.Store, vault: c.Vault, chat: c.Chat, hub: c.Hub, quota: max(c.Quota, 0), now: c.Now, log: c.Log,
+		store: c.Store, vault: c.Vault, chat: c.Chat, hub: c.Hub, quota: max(c.Quota, 0), now: c.Now,
 		metrics: newMetrics(c.Metrics), cache: newCache(remembered, Fresh, c.Now),
 	}
 }

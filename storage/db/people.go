@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"fmt"
+	"math/bits"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,31 +20,40 @@ func (d *DB) People() people.Store { return persons{d} }
 type persons struct{ db *DB }
 
 func (s persons) Load(ctx context.Context, owners []people.Hash) (map[people.Hash]people.Row, error) {
-	if len(owners) == 0 {
-		return nil, nil
+	found := map[people.Hash]people.Row{}
+	for some := range slices.Chunk(owners, 256) {
+		if err := s.load(ctx, some, found); err != nil {
+			return nil, fmt.Errorf("load people: %w", err)
+		}
 	}
-	args, places := make([]any, len(owners)), make([]string, len(owners))
-	for i, o := range owners {
-		args[i], places[i] = o[:], fmt.Sprintf("$%d", i+1)
+	return found, nil
+}
+
+// load reads some rows. Their number is filled up to a power of two, by repeats, so that there are few different statements.
+func (s persons) load(ctx context.Context, owners []people.Hash, found map[people.Hash]people.Row) error {
+	var args []any
+	var places strings.Builder
+	for i := range 1 << bits.Len(uint(len(owners)-1)) {
+		args = append(args, owners[min(i, len(owners)-1)][:])
+		fmt.Fprintf(&places, ", $%d", i+1)
 	}
 	rows, err := s.db.read.QueryContext(ctx, `SELECT owner, version, sealed, closed_us FROM people WHERE owner IN (`+
-		strings.Join(places, ", ")+`)`, args...)
+		places.String()[2:]+`)`, args...)
 	if err != nil {
-		return nil, fmt.Errorf("load people: %w", err)
+		return err
 	}
 	defer rows.Close()
-	found := map[people.Hash]people.Row{}
 	for rows.Next() {
 		var owner []byte
 		var r people.Row
 		var closed int64
 		if err := rows.Scan(&owner, &r.Version, &r.Sealed, &closed); err != nil {
-			return nil, fmt.Errorf("load people: %w", err)
+			return err
 		}
 		r.Closed = fromMicros(closed)
 		found[people.Hash(owner)] = r
 	}
-	return found, wrap("load people", rows.Err())
+	return rows.Err()
 }
 
 // Put is one statement: a row at the version becomes one at the next. Where the version is 0 there may be no row yet.

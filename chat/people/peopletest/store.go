@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(t *testing.T) Opened) {
 		run  func(t *testing.T, s Opened)
 	}{
 		{"who has set nothing has no row", storeEmpty},
+		{"many are loaded at once", storeLoadsMany},
 		{"a document is replaced only at its version", storeVersions},
 		{"of two who change a document at once one is told to look again", storeRaces},
 		{"a closed account has nothing and takes nothing", storeCloses},
@@ -70,6 +71,30 @@ func storeEmpty(t *testing.T, s Opened) {
 	}
 	if a, err := s.Activity(t.Context(), "u-ann", noon); a.Started+a.Received+a.Replies+len(a.Hours) != 0 || err != nil {
 		t.Errorf("activity %+v, %v", a, err)
+	}
+}
+
+func storeLoadsMany(t *testing.T, s Opened) {
+	var owners []people.Hash
+	for i := range 600 {
+		owner := people.Hash{byte(i), byte(i >> 8), 1}
+		owners = append(owners, owner)
+		if i%100 == 7 {
+			if err := s.Put(t.Context(), owner, 0, []byte{byte(i), 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, n := range []int{1, 3, 8, 256, 257, 600} {
+		rows, err := s.Load(t.Context(), owners[:n])
+		if want := (n + 92) / 100; err != nil || len(rows) != want {
+			t.Errorf("of %d: %d rows, %v; want %d", n, len(rows), err, want)
+		}
+		for i, owner := range owners[:n] {
+			if r, ok := rows[owner]; ok && r.Sealed[0] != byte(i) {
+				t.Errorf("of %d: %d has another's row", n, i)
+			}
+		}
 	}
 }
 
