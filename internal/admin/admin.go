@@ -27,10 +27,11 @@ type Config struct {
 	Revoker       identity.Revoker
 	Sessions      Sessions
 	Audit         Audit
-	Directory     Directory // nil: its routes are not there
-	Crowds        Crowds    // as Directory
-	People        People    // as Directory
-	Outbox        Outbox    // nil: no webhook is configured, and its routes are not there
+	Directory     Directory   // nil: its routes are not there
+	Crowds        Crowds      // as Directory
+	People        People      // as Directory
+	Attachments   Attachments // as Directory
+	Outbox        Outbox      // nil: no webhook is configured, and its routes are not there
 	Signer        Signer
 	// Grants are the permissions to play back, those of all nodes.
 	Grants  *grant.Grants
@@ -107,6 +108,9 @@ func New(cfg Config) *API {
 	a.recordings()
 	a.playback()
 	a.revocations()
+	if a.Attachments != nil {
+		a.attachments()
+	}
 	if a.People != nil {
 		a.people()
 	}
