@@ -154,6 +154,35 @@ func FuzzContent(f *testing.F) {
 	})
 }
 
+// Whatever a content of any type is, it is refused as the sender's fault, or its canonical form is JSON that is its own.
+func FuzzCanonical(f *testing.F) {
+	for kind, content := range map[string]string{
+		chat.TypeText: `{"text":"a","reply":3}`, chat.TypePicture: `{"attachment":"a","text":"b"}`, chat.TypeResume: `{"card":{"title":"t","skills":["a"]}}`,
+		chat.TypeJob: `{"job":"j","title":"t","tags":[]}`, chat.TypeEdit: `{"target":1,"text":"a"}`, chat.TypeRecall: `{"target":1}`,
+		chat.TypeReaction: `{"target":1,"emoji":"👍"}`, chat.TypeExchange: `{"exchange":"x","what":"phone","step":"requested"}`,
+		chat.TypeAppointment: `{"appointment":"a","step":"invited","at":"2026-03-09T09:30:00Z","minutes":30}`, chat.TypeCall: `{"call":"c","by":"u","state":"missed"}`,
+		chat.TypeInterview: `{"interview":"i","state":"open"}`, chat.TypeSystem: `{"code":"message","text":{"zh":"a"}}`, "": `{}`,
+	} {
+		f.Add(kind, []byte(content))
+	}
+	f.Fuzz(func(t *testing.T, kind string, raw []byte) {
+		plain, err := chat.Canonical(kind, raw)
+		if err != nil {
+			if !errors.Is(err, policy.ErrBadRequest) && !errors.Is(err, policy.ErrTooLarge) {
+				t.Fatalf("%s %q: %v", kind, raw, err)
+			}
+			return
+		}
+		if !json.Valid(plain) || strings.ContainsRune(string(plain), '\n') {
+			t.Fatalf("%s %q becomes %q", kind, raw, plain)
+		}
+		again, err := chat.Canonical(kind, plain)
+		if err != nil || string(again) != string(plain) {
+			t.Fatalf("%s %q becomes %q, %v", kind, plain, again, err)
+		}
+	})
+}
+
 func readOne(t *testing.T, n *chattest.Node, p identity.Principal, id chat.ConversationID, seq chat.Seq) json.RawMessage {
 	t.Helper()
 	page, err := n.Read(t.Context(), p, id, chat.Range{After: seq - 1, Limit: 1})

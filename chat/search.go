@@ -18,11 +18,13 @@ const (
 	SearchBack    = 90 * 24 * time.Hour // how far back
 	MaxSearch     = 50                  // entries in an answer; 20 unless asked for more; a few more where times are equal
 	MaxQuery      = 200                 // bytes
-	searchEntries = 5000                // entries that are opened
-	searchFor     = time.Second
+	searchEntries = 5000                // entries that are looked at
+	searchFor     = time.Second / 2
 	searchBytes   = 256 << 10 // of content in an answer, and one more entry
 	maxSearches   = 4         // at once on a node
 	searchPage    = 100
+	searchRate    = 0.5 // a second and user, for ever
+	searchBurst   = 30
 )
 
 // Search looks for words in the principal's conversations, those of the role of now, in what is shown of them, the newest
@@ -34,6 +36,9 @@ func (s *Service) Search(ctx context.Context, p identity.Principal, q wire.ChatS
 	words := fold(strings.TrimSpace(q.Query))
 	if !plainText(words, 1, MaxQuery) {
 		return wire.ChatFound{}, policy.ErrBadRequest.With("Give a word or two to look for.", "请输入要搜索的内容。")
+	}
+	if err := s.searches.Take(p.User); err != nil {
+		return wire.ChatFound{}, err
 	}
 	select {
 	case s.looking <- struct{}{}:
@@ -61,7 +66,7 @@ type search struct {
 	since, until time.Time
 	deadline     time.Time
 	trails       []*trail
-	opened, size int
+	looked, size int
 	at           time.Time // of the last entry that was looked at
 	found        []wire.Entry
 }
@@ -131,7 +136,7 @@ func (k *search) run(ctx context.Context, limit int) (wire.ChatFound, error) {
 }
 
 func (k *search) enough(limit int) bool {
-	return len(k.found) >= limit || k.size >= searchBytes || k.opened >= searchEntries || k.opened > 0 && time.Now().After(k.deadline)
+	return len(k.found) >= limit || k.size >= searchBytes || k.looked >= searchEntries || k.looked > 0 && time.Now().After(k.deadline)
 }
 
 // newest is the trail whose next entry may be the newest; nil when all are at their end.
@@ -164,6 +169,7 @@ func (k *search) step(ctx context.Context, t *trail) error {
 	}
 	e := t.next[0]
 	t.next, t.bound, k.at = t.next[1:], e.Time, e.Time
+	k.looked++
 	return k.look(ctx, e)
 }
 
@@ -173,7 +179,6 @@ func (k *search) look(ctx context.Context, e Entry) error {
 	if say == nil || e.Revised != nil && e.Revised.Kind == TypeRecall {
 		return nil
 	}
-	k.opened++
 	w, err := k.s.Unseal(ctx, e)
 	if err != nil {
 		return err

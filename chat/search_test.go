@@ -138,7 +138,24 @@ func TestSearchingOnMissesAndRepeatsNothing(t *testing.T) {
 	}
 }
 
-// A search opens no more than its bound of entries, says so, and goes on from there.
+// Who searches on and on is told to wait, and nobody else is.
+func TestWhoSearchesTooOftenWaits(t *testing.T) {
+	n, _ := startAt(t, chat.Neighbours{})
+	n.NewConversation()
+	var err error
+	for range 40 {
+		if _, err = n.Search(t.Context(), chattest.Ann, wire.ChatSearch{Query: "x"}); err != nil {
+			break
+		}
+	}
+	var r *policy.Refusal
+	if !errors.As(err, &r) || !errors.Is(r, policy.ErrRateLimited) || r.RetryAfter <= 0 {
+		t.Errorf("got %v, want rate_limited with a time", err)
+	}
+	n.As(chattest.Rob).Found(wire.ChatSearch{Query: "x"})
+}
+
+// A search looks at no more than its bound of entries, says so, and goes on from there.
 func TestASearchIsBounded(t *testing.T) {
 	n, clock := startAt(t, chat.Neighbours{})
 	id := n.NewConversation()

@@ -11,6 +11,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"parley/internal/identity"
+	"parley/internal/limit"
 	"parley/storage/keys"
 )
 
@@ -67,7 +69,9 @@ type Service struct {
 	events  bool
 	circles *circles
 	around  Neighbours
-	looking chan struct{} // holds a value for each search under way
+
+	searches *limit.Limiter[identity.UserID]
+	looking  chan struct{} // holds a value for each search under way
 
 	seed    maphash.Seed
 	lanes   []*lane
@@ -83,6 +87,7 @@ func New(store Store, vault keys.Vault, hub Hub, c Config) *Service {
 		store: store, vault: vault, hub: hub, now: c.Now, events: c.Events, circles: newCircles(maxCircles),
 		around: c.Neighbours, looking: make(chan struct{}, maxSearches), seed: maphash.MakeSeed(), closing: make(chan struct{}), stopped: make(chan struct{}),
 	}
+	s.searches = limit.New[identity.UserID](limit.Config{Name: "search", Rate: searchRate, Burst: searchBurst, Metrics: c.Metrics})
 	s.metrics = newMetrics(c.Metrics, s.queued)
 	for range c.Lanes {
 		s.lanes = append(s.lanes, &lane{

@@ -25,6 +25,7 @@ func Events(t *testing.T, open func(t *testing.T) (chat.Store, Outbox)) {
 	}{
 		{"a row that is placed has its event, with its place", storeTells},
 		{"a repeat, a row of no conversation and a batch that failed have none", storeTellsOnce},
+		{"steps and revisions tell as they are taken", storeTellsOfSteps},
 		{"a founding tells once", storeTellsOpening},
 		{"the service tells of every entry, and not what it says", serviceTells},
 		{"without a webhook nothing is told", serviceTellsNothing},
@@ -98,6 +99,22 @@ func storeTellsOnce(t *testing.T, s chat.Store, told Outbox) {
 	got := toldOf(t, told)
 	if len(got) != 2 || got[0].ID != first.Event.ID || got[0].Seq != 2 || got[1].ID != twice.Event.ID || got[1].Seq != 3 {
 		t.Errorf("told %+v, want the events of the two rows that were placed", got)
+	}
+}
+
+func storeTellsOfSteps(t *testing.T, s chat.Store, told Outbox) {
+	a := mustOpen(t, s, "a", 1)
+	appendRows(t, s, says(a, ann, 1)) // 2
+	begin := chat.Turn{Thing: "x", Kind: chat.KindExchange, Opener: ann, To: "requested"}
+	step, hide := telling(t, turns(a, ann, 2, begin)), telling(t, recall(a, ann, 3, 2))
+	plain := telling(t, says(a, ann, 6))
+	appendRows(t, s, step, telling(t, turns(a, ann, 4, begin)), hide, telling(t, edit(a, ann, 5, 2)), step, plain)
+	want := []outbox.Event{step.Event, hide.Event, plain.Event}
+	for i, at := range []chat.Row{step, hide, plain} {
+		want[i].Seq, want[i].At = uint64(3+i), at.Time
+	}
+	if got := toldOf(t, told); !slices.Equal(got, want) {
+		t.Errorf("told %+v\nwant %+v", got, want)
 	}
 }
 
