@@ -119,27 +119,42 @@ const welcome = `
 
 `
 
-// open opens the demo's conversation through the API, as a platform's backend would. Opening it again finds it.
+// open opens the demo's conversations through the API, as a platform's backend would. Opening them again finds them.
 func (d *demo) open(ctx context.Context, url string) error {
-	token, err := d.service()
-	if err != nil {
-		return err
-	}
-	body, err := json.Marshal(demoConversation)
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
+	var first string
+	for i, c := range demoConversations {
+		id, err := d.openOne(ctx, url, c)
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			first = id
+		}
+	}
+	d.conversation.Store(&first)
+	return nil
+}
+
+func (d *demo) openOne(ctx context.Context, url string, c admin.NewConversation) (string, error) {
+	token, err := d.service()
+	if err != nil {
+		return "", err
+	}
+	body, err := json.Marshal(c)
+	if err != nil {
+		return "", err
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/v1/conversations", bytes.NewReader(body))
 	if err != nil {
-		return err
+		return "", err
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("Content-Type", "application/json")
 	res, err := (&http.Client{Transport: ownServer()}).Do(req)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer res.Body.Close()
 	var answer struct {
@@ -147,11 +162,10 @@ func (d *demo) open(ctx context.Context, url string) error {
 		admin.Problem
 	}
 	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
-		return fmt.Errorf("answer %d: %w", res.StatusCode, err)
+		return "", fmt.Errorf("answer %d: %w", res.StatusCode, err)
 	}
 	if res.StatusCode/100 != 2 {
-		return errors.New(answer.Problem.Error())
+		return "", errors.New(answer.Problem.Error())
 	}
-	d.conversation.Store(&answer.ID)
-	return nil
+	return answer.ID, nil
 }

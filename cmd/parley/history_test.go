@@ -114,7 +114,9 @@ func (w *world) either(seed uint64) func() int {
 func (d *device) see(b wire.Body) {
 	switch b := b.(type) {
 	case wire.ChatEntry:
-		d.history.Saw(d.name, b.Entry)
+		if b.Conversation == d.conversation {
+			d.history.Saw(d.name, b.Entry)
+		}
 	case wire.ChatCursor:
 		d.history.Cursor(d.name, b)
 	case wire.ChatTruncated:

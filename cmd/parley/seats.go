@@ -36,14 +36,15 @@ var people = []person{
 	{seat: "operator", family: "冯", given: "磊", role: identity.Operator},
 }
 
-// demoConversation is open from the start.
-var demoConversation = admin.NewConversation{
-	Key: "demo-1", Title: "高级前端工程师",
-	Members: []admin.NewMember{people[0].member(), people[1].member()},
+// demoConversations are open from the start; the first one is where the demo's stories play.
+var demoConversations = []admin.NewConversation{
+	{Key: "demo-1", Title: "高级前端工程师", Members: []admin.NewMember{people[0].member(), people[1].member()}},
+	{Key: "demo-2", Title: "前端技术负责人", Members: []admin.NewMember{people[2].member(), people[1].member()}},
 }
 
 func (p person) member() admin.NewMember {
-	return admin.NewMember{User: string(p.id()), Role: string(p.role), FamilyName: p.family, GivenName: p.given, Company: p.companyName}
+	return admin.NewMember{User: string(p.id()), Role: string(p.role), FamilyName: p.family, GivenName: p.given,
+		Company: p.companyName, CompanyID: string(p.company)}
 }
 
 // demo hands out the seats.
@@ -51,7 +52,7 @@ type demo struct {
 	key              devKey
 	issuer, audience string
 	now              func() time.Time
-	conversation     atomic.Pointer[string] // nil until it is open
+	conversation     atomic.Pointer[string] // the first one; nil until all are open
 }
 
 // user is what a page or a test needs to sit down.

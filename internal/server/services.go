@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 
-	"parley/chat"
 	"parley/internal/audit"
 	"parley/internal/identity"
 	"parley/internal/identity/grant"
@@ -29,7 +28,9 @@ func (s *Server) openServices(context.Context) (err error) {
 	n.ledger = privacy.New(privacy.Config{Store: n.db.Consents(), Vault: n.vault, Texts: n.texts})
 	n.hub = gateway.NewHub(n.bus, s.log)
 	n.heads = &heads{Hub: n.hub}
-	n.chat = chat.New(n.db.Chat(), n.vault, n.hub, chat.Config{Events: n.outbox != nil, Log: s.log, Metrics: s.metrics})
+	if err := s.openTalk(); err != nil {
+		return err
+	}
 	n.interviews = interview.New(interview.Config{
 		Store: n.db.Interviews(), Chat: n.chat, Ledger: n.ledger, Recorder: recorder{n.recorder, s.log},
 		SFU: rooms{n.sfu}, Hub: n.heads, Audit: n.audit, Texts: n.texts, Leases: n.cluster,
@@ -37,7 +38,7 @@ func (s *Server) openServices(context.Context) (err error) {
 	})
 	n.router = remote.New(remote.Config{Service: n.interviews, Cluster: n.cluster, Log: s.log})
 	n.gateway = gateway.New(gateway.Config{
-		Verifier: n.verifier, Chat: n.chat, Interviews: n.router, Bus: n.bus, Node: bus.Node(n.name), Texts: n.texts,
+		Verifier: n.verifier, Chat: n.chat, Interviews: n.router, Domains: n.domains(), Crowds: n.crowd, Presence: n.people, Bus: n.bus, Node: bus.Node(n.name), Texts: n.texts,
 		Revocations: n.revoker, Revoked: n.unseat, Origins: s.cfg.Origins, Address: s.address(), Limits: s.cfg.Limits,
 		Log: s.log, Metrics: s.metrics,
 	})
@@ -74,7 +75,10 @@ func (s *Server) start() {
 		s.parts.run("outbox", n.outbox.Run)
 	}
 	s.parts.run("recorder", n.recorder.Run)
+	s.parts.run("sealer", n.sealer.Run)
 	s.parts.run("chat", n.chat.Run)
+	s.parts.run("exchanges", n.exchanges.Run)
+	s.parts.run("crowds", n.crowd.Run)
 	s.parts.run("interviews", n.interviews.Run)
 	s.parts.run("interviews elsewhere", n.router.Run)
 	s.parts.run("gateway", n.gateway.Run)

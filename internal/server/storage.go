@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"parley/chat"
 	"parley/internal/audit"
 	"parley/internal/cluster"
 	"parley/internal/identity"
@@ -51,9 +50,9 @@ type node struct {
 	recorder *recording.Recorder
 	sfu      *sfu.SFU
 
-	hub        *gateway.Hub
-	heads      *heads
-	chat       *chat.Service
+	hub   *gateway.Hub
+	heads *heads
+	talk
 	interviews *interview.Service // those of this node
 	router     *remote.Router     // to all, wherever they are
 	gateway    *gateway.Gateway
