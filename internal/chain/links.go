@@ -117,17 +117,32 @@ func (l *links) checkLine(i int, start Hash, at map[Hash]int, asked map[Hash]boo
 	case line.prev != want:
 		l.classify(i, at, asked)
 	case line.n == l.first+uint64(i), i > 0 && line.n == l.lines[i-1].n+1: // or the numbers go on from a break before
+	case line.n > l.next(i) && asked[line.hash]:
+		l.missing(i)
 	default:
 		l.blame(i, Altered, fmt.Sprintf("numbered %d at place %d", line.n, l.first+uint64(i)))
 	}
 }
 
+// next is the number that line i should have after the one before it.
+func (l *links) next(i int) uint64 {
+	if i == 0 {
+		return l.first
+	}
+	return l.lines[i-1].n + 1
+}
+
+// missing says that there is a hole in the numbers before line i.
+func (l *links) missing(i int) {
+	line := l.lines[i]
+	l.broken = true
+	l.find(Finding{File: l.file, From: line.from, To: line.from, Class: Removed,
+		Detail: fmt.Sprintf("numbers %d to %d are missing before this place", l.next(i), line.n-1)})
+}
+
 // classify names the break between line i-1 and line i.
 func (l *links) classify(i int, at map[Hash]int, asked map[Hash]bool) {
-	line, next := l.lines[i], l.first
-	if i > 0 {
-		next = l.lines[i-1].n + 1
-	}
+	line, next := l.lines[i], l.next(i)
 	place := fmt.Sprintf("number %d stands at place %d", line.n, l.first+uint64(i))
 	if j := at[line.hash]; j < i {
 		l.blame(i, Added, fmt.Sprintf("number %d stands there a second time", line.n))
@@ -143,9 +158,7 @@ func (l *links) classify(i int, at map[Hash]int, asked map[Hash]bool) {
 	}
 	switch {
 	case line.n > next:
-		l.broken = true
-		l.find(Finding{File: l.file, From: line.from, To: line.from, Class: Removed,
-			Detail: fmt.Sprintf("numbers %d to %d are missing before this place", next, line.n-1)})
+		l.missing(i)
 	case line.n < next && i > 0:
 		l.blame(i, Reordered, place)
 	case i == 0 || !asked[line.hash]:
