@@ -84,18 +84,18 @@ func reviseChat(ctx context.Context, tx *sql.Tx, r chat.Row, at chat.Seq) error 
 func takeTurn(ctx context.Context, tx *sql.Tx, r chat.Row, at chat.Seq) (bool, error) {
 	t := r.Turn
 	if t.From == "" {
-		return changed(tx.ExecContext(ctx, `INSERT INTO chat_things
+		return tookTurn(tx.ExecContext(ctx, `INSERT INTO chat_things
 			(conversation, id, kind, what, state, opener, seq, changed_us, expires_us, sealed)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (conversation, id) DO NOTHING`,
 			r.Conversation, t.Thing, t.Kind, t.What, t.To, t.Opener, int64(at), micros(r.Time), micros(t.Expires), blob(t.Sealed)))
 	}
-	return changed(tx.ExecContext(ctx, `UPDATE chat_things SET state = $1, seq = $2, changed_us = $3, expires_us = $4,
+	return tookTurn(tx.ExecContext(ctx, `UPDATE chat_things SET state = $1, seq = $2, changed_us = $3, expires_us = $4,
 		sealed = COALESCE($5, sealed)
 		WHERE conversation = $6 AND id = $7 AND state = $8 AND ($9 = 0 OR seq = $9)`,
 		t.To, int64(at), micros(r.Time), micros(t.Expires), blob(t.Sealed), r.Conversation, t.Thing, t.From, seqArg(t.After)))
 }
 
-func changed(res sql.Result, err error) (bool, error) {
+func tookTurn(res sql.Result, err error) (bool, error) {
 	if err != nil {
 		return false, err
 	}
