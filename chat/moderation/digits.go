@@ -118,17 +118,23 @@ func (s *scan) group(i int) int {
 func (s *scan) word(from, at int) int {
 	t := s.folded.text
 	s.digits = s.digits[:at]
-	end := from
+	end, nums := from, 0
 	for end < len(t) && alnum(t[end]) {
+		if digit(t[end]) {
+			nums++
+		}
 		end++
 	}
 	w := t[from:end]
+	if nums == 0 && len(w) > longestSpelt {
+		return from
+	}
 	g := group{from: from, to: end, at: at, glued: from > 0 && alnum(t[from-1])}
 	if d, ok := spelt[string(w)]; ok {
 		s.digits = append(s.digits, d...)
-	} else if !s.lookalike(w) {
+	} else if nums == 0 || !s.lookalike(w) {
 		s.digits = s.digits[:at]
-		if !s.wrapped(w, &g) {
+		if nums < 7 || !s.wrapped(w, &g) {
 			return from
 		}
 	}
@@ -137,26 +143,23 @@ func (s *scan) word(from, at int) int {
 	return end
 }
 
-// wrapped takes the digits that a word begins or ends with, if they are enough for a number.
+// wrapped takes the longest run of digits in a word, if it is enough for a number.
 func (s *scan) wrapped(w []byte, g *group) bool {
-	head, tail := 0, len(w)
-	for head < len(w) && digit(w[head]) {
-		head++
+	best, run := 0, 0
+	end := 0
+	for i, b := range w {
+		if run++; !digit(b) {
+			run = 0
+		}
+		if run > best {
+			best, end = run, i+1
+		}
 	}
-	for tail > 0 && digit(w[tail-1]) {
-		tail--
-	}
-	switch {
-	case len(w)-tail >= 7:
-		s.digits = append(s.digits, w[tail:]...)
-		g.from += tail
-	case head >= 7:
-		s.digits = append(s.digits, w[:head]...)
-		g.to = g.from + head
-	default:
+	if best < 7 {
 		return false
 	}
-	g.glued = true
+	s.digits = append(s.digits, w[end-best:end]...)
+	g.from, g.to, g.glued = g.from+end-best, g.from+end, true
 	return true
 }
 
@@ -184,6 +187,8 @@ var spelt = map[string]string{
 	"zero": "0", "oh": "0", "o": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
 	"ling": "0", "yi": "1", "yao": "1", "er": "2", "san": "3", "si": "4", "wu": "5", "liu": "6", "qi": "7", "ba": "8", "jiu": "9",
 }
+
+const longestSpelt = len("three")
 
 // numerals are characters of Chinese that stand for digits, those for saying numbers aloud included.
 var numerals = map[rune]byte{

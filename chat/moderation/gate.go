@@ -69,6 +69,9 @@ func (j *judgement) judge(a chat.Attempt) (json.RawMessage, error) {
 	}
 	s := scans.Get().(*scan)
 	defer scans.Put(s)
+	if text, ok := plainText(a.Content); ok && j.text(s, text) == text {
+		return nil, nil
+	}
 	return edit(a.Content, func(text string) string { return j.text(s, text) })
 }
 

@@ -30,7 +30,7 @@ var hints = func() []hint {
 	for kind, words := range map[hintKind]string{
 		strong: "vx v信 v❤ 加v 加微 加薇 加威 薇信 徽信 威♥ 微❤ 绿泡泡 围信 维信号 加wx 加vx v信号 微信号 微信id wechatid wxid vx号",
 		weak: "微信 微信同号 威信 wx weixin wechat we\x00chat wei\x00xin v\x00x w\x00x v: telegram tg 电报 飞机号 whatsapp skype line\x00id lineid " +
-			"抖音号 快手号 小红书号 钉钉号 陌陌号 snapchat instagram ins: kakaotalk discord signal微信",
+			"微x 薇: 卫星 dy号 line: 抖音 小红书 抖音号 快手号 小红书号 钉钉号 陌陌号 snapchat instagram ins: kakaotalk discord signal微信",
 		invite:   "加我 add\x00me 联系我 找我 搜我 contact\x00me reach\x00me",
 		digits:   "qq q\x00q 扣扣 扣扣号 企鹅号 企鹅 球球 q号 加q q: 口口号 叩叩",
 		tel:      "电话 電話 手机 手机号 联系方式 致电 拨打 座机 热线 热线电话 tel phone call cell mobile 打给我 短信 号码",

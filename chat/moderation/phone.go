@@ -40,7 +40,7 @@ func (s *scan) number(row []group, i int) (n int, doubtful bool) {
 			break
 		}
 		if s.mobile(part, all) || s.landline(part, all) || s.foreign(part, all) {
-			return n, part[0].glued || s.numbered(part[0].from) || s.measured(part[n-1].to)
+			return n, part[0].glued || bytes.HasSuffix(all, zeros) || s.numbered(part[0].from) || s.measured(part[n-1].to)
 		}
 	}
 	return 0, false
@@ -51,6 +51,9 @@ func (s *scan) digitsOf(part []group) []byte {
 	first, last := part[0], part[len(part)-1]
 	return s.digits[first.at : last.at+last.n]
 }
+
+// zeros end a number that is more likely an amount.
+var zeros = []byte("000000")
 
 // countryCodes may stand before a mobile number.
 var countryCodes = [][]byte{[]byte("0086"), []byte("86"), []byte("0")}
