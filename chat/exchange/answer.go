@@ -147,11 +147,7 @@ func (s *Service) withdraw(ctx context.Context, p identity.Principal, x exchange
 	if x.What == resume && x.State == accepted && m.as&giver != 0 {
 		return s.recall(ctx, x, m)
 	}
-	y, err := s.take(ctx, x, m)
-	if err == nil && x.What == phone && x.State == accepted {
-		s.release(ctx, x, x.Answerer)
-	}
-	return y, err
+	return s.take(ctx, x, m)
 }
 
 // recall hides the resume's entry and then says why. Where the candidate has recalled that entry before, only the latter is

@@ -114,10 +114,16 @@ func answered(x exchange, user identity.UserID, yes bool) bool {
 // nobody reads what was exchanged any more.
 func (s *Service) Withdraw(ctx context.Context, p identity.Principal, f wire.ExchangeWithdraw) (wire.ExchangeState, error) {
 	return s.settle(ctx, p, f.Conversation, f.Exchange, func(x exchange) (exchange, error) {
+		var err error
 		if public(x.State) == withdrawn && x.parts(p.User) != 0 {
-			return s.finish(ctx, x), nil
+			x = s.finish(ctx, x)
+		} else if x, err = s.withdraw(ctx, p, x); err != nil {
+			return x, err
 		}
-		return s.withdraw(ctx, p, x)
+		if x.What == phone && x.Answerer != "" { // again on each try: the first may have ended before it
+			s.release(ctx, x, x.Answerer)
+		}
+		return x, nil
 	})
 }
 
