@@ -15,6 +15,7 @@ const local = {
   internal: { zh: "出了点问题，请稍后重试。", en: "Something went wrong; try again shortly.", retry: true },
   unauthenticated: { zh: "无法确认您的身份，请重新登录。", en: "We could not confirm who you are; please sign in again." },
   not_found: { zh: "没有找到，或您无权查看。", en: "Not found, or not yours to see." },
+  empty_file: { zh: "文件是空的。", en: "The file is empty." },
   camera_denied: { zh: "浏览器没有获准使用摄像头。", en: "The browser may not use the camera." },
   microphone_denied: { zh: "浏览器没有获准使用麦克风。", en: "The browser may not use the microphone." },
   device_missing: { zh: "没有找到摄像头或麦克风。", en: "No camera or microphone was found." },
@@ -58,6 +59,19 @@ export class ParleyError extends Error {
    */
   static ofFrame(refusal) {
     return new ParleyError(refusal.id, { text: refusal.text, retry: refusal.retry ?? false, retryAfter: refusal.retry_after });
+  }
+
+  /**
+   * @param {number} status of an HTTP answer
+   * @param {any} body its JSON, if it is any
+   * @param {number} [after] its Retry-After in seconds
+   * @returns {ParleyError}
+   */
+  static ofAnswer(status, body, after = 0) {
+    const error = body?.error ?? body;
+    if (typeof error?.id === "string" && error.text) return ParleyError.ofFrame({ ...error, retry_after: after * 1000 });
+    if (status === 401) return new ParleyError("unauthenticated");
+    return new ParleyError(status === 404 || status === 403 ? "not_found" : "internal");
   }
 
   /**

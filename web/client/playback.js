@@ -103,17 +103,8 @@ export class Recordings {
       throw new ParleyError("away", { cause });
     });
     if (response.ok) return response;
-    throw await refusal(response);
+    throw ParleyError.ofAnswer(response.status, await response.json().catch(() => null));
   }
-}
-
-/** @param {Response} response @returns {Promise<ParleyError>} */
-async function refusal(response) {
-  const body = await response.json().catch(() => null);
-  const error = body?.error ?? body;
-  if (typeof error?.id === "string") return ParleyError.ofFrame(error);
-  if (response.status === 401) return new ParleyError("unauthenticated");
-  return new ParleyError(response.status === 404 || response.status === 403 ? "not_found" : "internal");
 }
 
 /** How far the sides may be apart before a follower is nudged, and before it is moved. */

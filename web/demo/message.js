@@ -65,7 +65,7 @@ function body(c, m, acts) {
   const quoted = m.content.reply > 0 && quote(c, m.content.reply, acts);
   if (m.type === "text") return h("div", { class: "bubble" }, quoted, sentence(c, m));
   const held = things[m.type]?.(c, m) ?? mediaOf(c, m);
-  return h("div", { class: `bubble held ${m.type}` }, quoted, held, m.content.text && h("p", { class: "caption" }, m.content.text));
+  return h("div", { class: `bubble held of-${m.type}` }, quoted, held, m.content.text && h("p", { class: "caption" }, m.content.text));
 }
 
 /** @param {Conversation} c @param {number} seq @param {Acts} acts */
