@@ -25,7 +25,7 @@ func (s *Service) Admit(ctx context.Context, a chat.Attempt) (json.RawMessage, e
 	by, no := party(a.By), false
 	for i, o := range a.Others {
 		if across(by, o) {
-			no = found[1+i].refuses(o.Role == identity.Candidate, by) || no
+			no = found[1+i].refuses(by) || no
 		}
 	}
 	if found[0].closed {
@@ -77,7 +77,7 @@ func (s *Service) Visible(ctx context.Context, viewer identity.Principal, users 
 	by := party(viewer)
 	var visible []identity.UserID
 	for i, p := range found {
-		refuses := p.refuses(by.Role != identity.Candidate, by)
+		refuses := p.refuses(by)
 		if p.settings.Presence && !refuses || users[i] == viewer.User {
 			visible = append(visible, users[i])
 		}

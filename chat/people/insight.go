@@ -32,7 +32,7 @@ func (s *Service) Insight(ctx context.Context, p identity.Principal, f wire.Insi
 	if err != nil {
 		return wire.Insight{}, err
 	}
-	refuses := found[0].refuses(true, party(p))
+	refuses := found[0].refuses(party(p))
 	if !found[0].settings.Insight || refuses {
 		return wire.Insight{}, policy.ErrNotFound
 	}

@@ -45,7 +45,7 @@ func (s *Service) anyRefuses(ctx context.Context, all []chat.Party, starter iden
 		no = found[i].closed || no
 		for _, by := range all {
 			if across(m, by) && m.User != starter {
-				no = found[i].refuses(m.Role == identity.Candidate, by) || no
+				no = found[i].refuses(by) || no
 			}
 		}
 	}

@@ -64,15 +64,13 @@ func (p *profile) lasting() *profile {
 	return p
 }
 
-// refuses says whether the person, as a candidate or not, takes nothing from somebody: the account is closed, or blocks them,
-// or hides from them (T4). Every question is asked, whatever the answers before.
-func (p *profile) refuses(candidate bool, by chat.Party) bool {
+// refuses says whether the person takes nothing from somebody of the other side: the account is closed, or blocks them, or, as
+// a candidate, hides from them (T4). Every question is asked, whatever the answers before.
+func (p *profile) refuses(by chat.Party) bool {
 	no := p.closed
 	no = p.users[by.User] || no
-	recruits := by.Role != identity.Candidate
-	no = recruits && names(p.firms, by.Company) || no
-	no = candidate && recruits && p.hidesFrom(by) || no
-	return no
+	firm, hidden := names(p.firms, by.Company), p.hidesFrom(by)
+	return by.Role != identity.Candidate && (firm || hidden) || no
 }
 
 func (p *profile) hidesFrom(by chat.Party) bool {
@@ -143,7 +141,7 @@ func (s *Service) read(ctx context.Context, u identity.UserID, owner Hash, r Row
 	if len(r.Sealed) == 0 {
 		return newProfile(owner, r, document{}), s.asLong(ctx, u, r)
 	}
-	d, err := s.unseal(ctx, u, owner, r)
+	d, err := s.unseal(ctx, u, r)
 	if errors.Is(err, keys.ErrDestroyed) {
 		p := newProfile(owner, r, document{})
 		p.closed = true
@@ -208,7 +206,7 @@ func (s *Service) change(ctx context.Context, u identity.UserID, f func(*documen
 
 func (s *Service) put(ctx context.Context, u identity.UserID, p *profile, d document) (*profile, error) {
 	next := Row{Version: p.version + 1}
-	sealed, err := s.seal(ctx, u, p.owner, next.Version, d)
+	sealed, err := s.seal(ctx, u, next.Version, d)
 	if errors.Is(err, keys.ErrDestroyed) {
 		return nil, errClosed
 	}

@@ -82,6 +82,11 @@ func TestWhatIsCounted(t *testing.T) {
 	if q, err := w.Quota(t.Context(), hana); err != nil || q.Left != 5 {
 		t.Errorf("a headhunter's: %+v, %v", q, err)
 	}
+	none := newTown(t, quotaOf(-1))
+	none.open(ann, rob)
+	if _, err := none.try("a recruiter", rob, ann); !isRefusal(err, policy.ErrQuota) {
+		t.Errorf("a recruiter without any: %v", err)
+	}
 	if _, err := w.Quota(t.Context(), ann); !isRefusal(err, policy.ErrForbidden) {
 		t.Errorf("a candidate's: %v, want forbidden", err)
 	}

@@ -42,16 +42,16 @@ func (h hasher) sum(kind, value string) Hash {
 	return Hash(m.Sum(nil))
 }
 
-// formSealed is the first byte of a sealed document: AES-256-GCM with a random nonce in front, bound to owner and version.
+// formSealed is the first byte of a sealed document: AES-256-GCM with a random nonce in front, bound to its version; the
+// key is its owner's own.
 const formSealed = 1
 
-func place(owner Hash, version uint64) []byte {
-	b := append([]byte("parley people document v1\n"), owner[:]...)
-	return binary.BigEndian.AppendUint64(b, version)
+func place(version uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte("parley people document v1\n"), version)
 }
 
 // seal seals the document for the version that it will have.
-func (s *Service) seal(ctx context.Context, user identity.UserID, owner Hash, version uint64, d document) ([]byte, error) {
+func (s *Service) seal(ctx context.Context, user identity.UserID, version uint64, d document) ([]byte, error) {
 	plain, err := json.Marshal(d)
 	if err != nil {
 		return nil, fmt.Errorf("encode document: %w", err)
@@ -64,10 +64,10 @@ func (s *Service) seal(ctx context.Context, user identity.UserID, owner Hash, ve
 	if err != nil {
 		return nil, err
 	}
-	return a.Seal([]byte{formSealed}, nil, plain, place(owner, version)), nil
+	return a.Seal([]byte{formSealed}, nil, plain, place(version)), nil
 }
 
-func (s *Service) unseal(ctx context.Context, user identity.UserID, owner Hash, r Row) (document, error) {
+func (s *Service) unseal(ctx context.Context, user identity.UserID, r Row) (document, error) {
 	k, err := s.vault.Open(ctx, Key(user))
 	if err != nil {
 		return document{}, fmt.Errorf("unseal document: %w", err)
@@ -76,15 +76,15 @@ func (s *Service) unseal(ctx context.Context, user identity.UserID, owner Hash, 
 	if err != nil {
 		return document{}, err
 	}
-	return opened(a, owner, r)
+	return opened(a, r)
 }
 
-func opened(a cipher.AEAD, owner Hash, r Row) (document, error) {
+func opened(a cipher.AEAD, r Row) (document, error) {
 	var d document
 	if r.Sealed[0] != formSealed {
 		return d, errors.New("unseal document: unknown form")
 	}
-	plain, err := a.Open(nil, nil, r.Sealed[1:], place(owner, r.Version))
+	plain, err := a.Open(nil, nil, r.Sealed[1:], place(r.Version))
 	if err != nil {
 		return d, fmt.Errorf("unseal document: %w", err)
 	}

@@ -142,6 +142,23 @@ func TestWhoSetsWhat(t *testing.T) {
 	}
 }
 
+// Another device is quicker by a hair, on another node.
+func TestAChangeThatIsOvertakenKeepsTheOther(t *testing.T) {
+	w := newTown(t)
+	for range 2 {
+		w.store.beforePut = func() {
+			if _, err := w.node().Set(t.Context(), ann, wire.SettingsSet{Receipts: ptr(!w.settings(ann).Receipts)}); err != nil {
+				t.Error(err)
+			}
+		}
+		before := w.settings(ann)
+		w.set(ann, wire.SettingsSet{Presence: ptr(!before.Presence)})
+		if got := w.settings(ann); got.Presence == before.Presence || got.Receipts == before.Receipts {
+			t.Errorf("got %+v after %+v", got, before)
+		}
+	}
+}
+
 // Two devices on two nodes change different things at once: both hold.
 func TestChangesAtOnceAllHold(t *testing.T) {
 	w := newTown(t)
@@ -234,7 +251,18 @@ func TestDocumentsAreSealedAndBoundToTheirPlace(t *testing.T) {
 	}
 }
 
-// What a node read before a change on it is not remembered after it.
+// A change overtakes a message whose sender's node has just read what was before: the message may go through, the next does not.
+func TestWhatWasReadBeforeAChangeIsNotRememberedAfterIt(t *testing.T) {
+	w := newTown(t)
+	at := w.open(rob, ann)
+	w.store.afterLoad = func() { w.hide(ann, wire.Hide{Everybody: true}) }
+	if err := w.say(rob, at); err != nil && !isRefusal(err, policy.ErrClosed) {
+		t.Fatal(err)
+	}
+	same(t, "the next", w.say(rob, at), policy.ErrClosed)
+}
+
+// And once the change is done, nothing of before is gone by.
 func TestWhatIsChangedHereHoldsHereAtOnce(t *testing.T) {
 	w := newTown(t)
 	at := w.open(rob, ann)

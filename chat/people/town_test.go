@@ -110,18 +110,37 @@ func (h *told) take() []push {
 	return was
 }
 
-// counting counts what is read.
+// counting counts what is read, and lets something happen in between, once.
 type counting struct {
 	people.Store
-	mu    sync.Mutex
-	loads int
+	mu        sync.Mutex
+	loads     int
+	afterLoad func() // of the next load, before its caller has the answer
+	beforePut func() // of the next put
+}
+
+func (c *counting) once(f *func()) {
+	c.mu.Lock()
+	now := *f
+	*f = nil
+	c.mu.Unlock()
+	if now != nil {
+		now()
+	}
+}
+
+func (c *counting) Put(ctx context.Context, owner people.Hash, version uint64, sealed []byte) error {
+	c.once(&c.beforePut)
+	return c.Store.Put(ctx, owner, version, sealed)
 }
 
 func (c *counting) Load(ctx context.Context, owners []people.Hash) (map[people.Hash]people.Row, error) {
 	c.mu.Lock()
 	c.loads++
 	c.mu.Unlock()
-	return c.Store.Load(ctx, owners)
+	rows, err := c.Store.Load(ctx, owners)
+	c.once(&c.afterLoad)
+	return rows, err
 }
 
 // asked counts how often a key is opened, and fails to destroy one if told so.
