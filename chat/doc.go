@@ -7,9 +7,18 @@
 // conversations: it commits in one transaction all that queued while its last commit ran, answers the senders after the
 // commit, and tells the [Hub] in the order of the log.
 //
-//	Send ─ Allow ─ member? ─ valid? ─ seal ─▶ lane ─▶ Store.Append (≤ 128 rows, one transaction)
-//	                                           │ after the commit
-//	                                 Ack ◀─────┴────▶ Hub.Committed
+//	Begin ─ Allow ─ member? ─ valid? ─ gates? ─ seal ─▶ lane ─▶ Store.Append (≤ 128 rows, one transaction)
+//	                                                     │ after the commit
+//	                                            wait ◀───┴────▶ Hub.Committed
+//
+// Everything that lasts is an entry of the same log, so whoever has read up to a seq has missed nothing. An edit or a recall
+// is an entry that names its target: from then on the target is shown changed, and stays in the log as it was (E1). What
+// goes from state to state, an exchange or an appointment, is a [Thing]: a step and the entry that tells of it are one
+// transaction. Where members see less than somebody wrote, what was written is sealed behind it, as evidence.
+//
+// What people write passes the gates, and new conversations the openers: domains above this one that know who hides from
+// whom and what may be said (see [Neighbours]). What the server writes passes none. Domains build on the log by
+// [Service.Enter], [Service.Admit] and [Service.Put].
 //
 // Where a webhook is configured, each entry brings an event of ids (package outbox), in the same transaction: neither exists
 // without the other.
@@ -17,6 +26,6 @@
 // The log is the truth: an entry is durable before it is acknowledged, its seq is dense from 1 in its conversation, and
 // (conversation, sender, client id) names it once, for ever. The hub is a hint and may lose everything.
 //
-// Package chat is not a transport (signal/gateway), not a policy on who may be introduced to whom (the platform's backend
-// opens conversations), and makes no SQL (storage/db).
+// Package chat is not a transport (signal/gateway), not a policy on who may be introduced to whom or what may be said (its
+// neighbours, below this folder), and makes no SQL (storage/db).
 package chat
