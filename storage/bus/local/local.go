@@ -24,13 +24,21 @@ type Bus struct {
 	limit int
 
 	mu    sync.Mutex
-	users map[string]map[bus.Node]int // sessions by user and node, never 0
+	users map[string][]place // where each user is attached; one place as a rule
 	nodes map[bus.Node]*node
 
 	messages, dropped prometheus.Counter
 }
 
 var _ bus.Bus = (*Bus)(nil)
+
+// place is how many sessions of a user a node has, never 0.
+type place struct {
+	node     bus.Node
+	sessions int
+}
+
+func at(n bus.Node) func(place) bool { return func(p place) bool { return p.node == n } }
 
 // node is one node's queue, oldest first. It is there while the node has sessions or a receiver.
 type node struct {
@@ -45,7 +53,7 @@ func New(cfg Config) *Bus {
 	if cfg.Queue <= 0 {
 		cfg.Queue = 4096
 	}
-	b := &Bus{limit: cfg.Queue, users: map[string]map[bus.Node]int{}, nodes: map[bus.Node]*node{}}
+	b := &Bus{limit: cfg.Queue, users: map[string][]place{}, nodes: map[bus.Node]*node{}}
 	b.messages = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "parley_bus_messages_total", Help: "Messages queued for a node."})
 	b.dropped = prometheus.NewCounter(prometheus.CounterOpts{
@@ -63,12 +71,11 @@ func (b *Bus) Attach(ctx context.Context, user string, n bus.Node) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	at := b.users[user]
-	if at == nil {
-		at = map[bus.Node]int{}
-		b.users[user] = at
+	if i := slices.IndexFunc(b.users[user], at(n)); i >= 0 {
+		b.users[user][i].sessions++
+	} else {
+		b.users[user] = append(b.users[user], place{n, 1})
 	}
-	at[n]++
 	b.node(n).sessions++
 	return nil
 }
@@ -78,14 +85,15 @@ func (b *Bus) Attach(ctx context.Context, user string, n bus.Node) error {
 func (b *Bus) Detach(_ context.Context, user string, n bus.Node) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	at := b.users[user]
-	if at[n] == 0 {
+	there := b.users[user]
+	i := slices.IndexFunc(there, at(n))
+	if i < 0 {
 		return nil
 	}
-	if at[n]--; at[n] == 0 {
-		delete(at, n)
+	if there[i].sessions--; there[i].sessions == 0 {
+		b.users[user] = slices.Delete(there, i, i+1)
 	}
-	if len(at) == 0 {
+	if len(b.users[user]) == 0 {
 		delete(b.users, user)
 	}
 	b.nodes[n].sessions--
@@ -137,9 +145,9 @@ func (b *Bus) Tell(ctx context.Context, payload []byte) error {
 func (b *Bus) spread(users []string) map[bus.Node][]string {
 	there := map[bus.Node][]string{}
 	for _, user := range users {
-		for n := range b.users[user] {
-			if !slices.Contains(there[n], user) {
-				there[n] = append(there[n], user)
+		for _, p := range b.users[user] {
+			if !slices.Contains(there[p.node], user) {
+				there[p.node] = append(there[p.node], user)
 			}
 		}
 	}
