@@ -59,6 +59,20 @@ func TestWeChatIsReadByBothOnceBothAgreed(t *testing.T) {
 	}
 }
 
+// envelope is what is sealed beside an exchange.
+func (w *world) envelope(id string) string {
+	w.t.Helper()
+	x, err := w.Thing(w.t.Context(), w.id, chat.ThingID(id))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	b, err := w.OpenValue(w.t.Context(), w.id, "", "exchange/"+id, x.Sealed)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(b)
+}
+
 func TestWhatIsTakenBackIsReadByNobodyFromThenOn(t *testing.T) {
 	for _, by := range []identity.Principal{ann, rob} {
 		for _, what := range []string{"wechat", "phone"} {
@@ -72,8 +86,14 @@ func TestWhatIsTakenBackIsReadByNobodyFromThenOn(t *testing.T) {
 				if v, err := w.As(rob).read(id); err != nil || v.Value == "" {
 					t.Fatalf("before: %v", err)
 				}
+				if what == "wechat" && !strings.Contains(w.envelope(id), `"given"`) {
+					t.Errorf("beside the exchange lies %s", w.envelope(id))
+				}
 				w.is("withdrawn")(w.As(by).withdraw(id))
 				w.hidden(id, ann, rob)
+				if e := w.envelope(id); strings.Contains(e, `"given"`) || strings.Contains(e, `"asked"`) {
+					t.Errorf("beside what was taken back lies %s", e)
+				}
 				w.is("withdrawn")(w.As(ann).withdraw(id))
 				w.is("withdrawn")(w.As(rob).withdraw(id))
 				w.refused(policy.ErrGone)(w.As(ann).accept(id, a))

@@ -20,7 +20,7 @@ func rounds(s chat.Store) int {
 	if _, ok := s.(*chattest.Memory); ok {
 		return 100
 	}
-	return 8
+	return 4
 }
 
 // atOnce runs all and waits for them.
@@ -32,6 +32,12 @@ func atOnce(all ...func()) {
 	}
 	close(begin)
 	wg.Wait()
+}
+
+// crosswise runs two steps that begin from the same state.
+func crosswise(w *world, a, b func()) {
+	w.meet()
+	atOnce(a, b)
 }
 
 // outcome is what a step answered.
@@ -75,7 +81,7 @@ func TestRaces(t *testing.T) {
 func acceptAgainstWithdraw(w *world, f wire.ExchangeRequest, a wire.ExchangeAnswer) {
 	id := w.is("requested")(w.As(rob).request(f)).Exchange
 	var yes, no outcome
-	atOnce(func() { yes.of(w.As(ann).accept(id, a)) }, func() { no.of(w.As(rob).withdraw(id)) })
+	crosswise(w, func() { yes.of(w.As(ann).accept(id, a)) }, func() { no.of(w.As(rob).withdraw(id)) })
 	if no.err != nil || no.state.State != "withdrawn" {
 		w.t.Fatalf("withdraw: %+v", no)
 	}
@@ -138,7 +144,7 @@ func readAgainstWithdraw(w *world) {
 // Both want it, so it is one exchange that both have agreed to.
 func requestsCross(w *world, robs, anns wire.ExchangeRequest) {
 	var a, b outcome
-	atOnce(func() { a.of(w.As(rob).request(robs)) }, func() { b.of(w.As(ann).request(anns)) })
+	crosswise(w, func() { a.of(w.As(rob).request(robs)) }, func() { b.of(w.As(ann).request(anns)) })
 	if a.err != nil || b.err != nil || a.state.Exchange != b.state.Exchange {
 		w.t.Fatalf("%+v and %+v", a, b)
 	}
@@ -157,7 +163,7 @@ func requestsCross(w *world, robs, anns wire.ExchangeRequest) {
 func twoAccept(w *world) {
 	id := w.is("requested")(w.As(ann).request(wire.ExchangeRequest{What: "wechat", Value: annsWeChat})).Exchange
 	var a, b outcome
-	atOnce(func() { a.of(w.As(rob).accept(id, wire.ExchangeAnswer{Value: robsWeChat})) },
+	crosswise(w, func() { a.of(w.As(rob).accept(id, wire.ExchangeAnswer{Value: robsWeChat})) },
 		func() { b.of(w.As(Rita).accept(id, wire.ExchangeAnswer{Value: "wangli_1990"})) })
 	winner, loser, lost, want := rob, Rita, b.err, robsWeChat
 	if a.err != nil {
@@ -175,7 +181,7 @@ func twoAccept(w *world) {
 func yesAgainstNo(w *world) {
 	id := w.is("requested")(w.As(rob).request(askWeChat)).Exchange
 	var yes, no outcome
-	atOnce(func() { yes.of(w.As(ann).accept(id, giveWeChat)) }, func() { no.of(w.As(ann).decline(id)) })
+	crosswise(w, func() { yes.of(w.As(ann).accept(id, giveWeChat)) }, func() { no.of(w.As(ann).decline(id)) })
 	switch {
 	case yes.err == nil && errors.Is(no.err, policy.ErrConflict):
 		w.told(id, "requested u-rob", "accepted u-ann")
@@ -213,7 +219,7 @@ func sameRequestTwice(w *world) {
 	f := askWeChat
 	f.CID = cid(w.t)
 	var a, b outcome
-	atOnce(func() { a.of(w.As(rob).request(f)) }, func() { b.of(w.As(rob).request(f)) })
+	crosswise(w, func() { a.of(w.As(rob).request(f)) }, func() { b.of(w.As(rob).request(f)) })
 	if a.err != nil || b.err != nil || a.state != b.state {
 		w.t.Fatalf("%+v and %+v", a, b)
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,6 +48,9 @@ type world struct {
 	tap     *tap
 	logs    *testlog.Buffer
 	id      chat.ConversationID
+
+	meeting atomic.Int32
+	both    sync.WaitGroup
 }
 
 type option func(*exchange.Config)
@@ -86,7 +90,39 @@ func (w *world) restart(options ...option) *exchange.Service {
 	for _, o := range options {
 		o(&c)
 	}
-	return exchange.New(w.Node, c)
+	return exchange.New(&meeting{Node: w.Node, left: &w.meeting, both: &w.both}, c)
+}
+
+// meet makes the next two reads of how an exchange stands wait for each other, so that two steps begin from the same one.
+func (w *world) meet() {
+	w.both.Add(2)
+	w.meeting.Store(2)
+}
+
+// meeting is a chat at which two can be made to read the same.
+type meeting struct {
+	*chattest.Node
+	both *sync.WaitGroup
+	left *atomic.Int32
+}
+
+func (m *meeting) wait() {
+	if m.left.Add(-1) >= 0 {
+		m.both.Done()
+		m.both.Wait()
+	}
+}
+
+func (m *meeting) Thing(ctx context.Context, id chat.ConversationID, thing chat.ThingID) (chat.Thing, error) {
+	t, err := m.Node.Thing(ctx, id, thing)
+	m.wait()
+	return t, err
+}
+
+func (m *meeting) Things(ctx context.Context, id chat.ConversationID, kind string) ([]chat.Thing, error) {
+	all, err := m.Node.Things(ctx, id, kind)
+	m.wait()
+	return all, err
 }
 
 var (
