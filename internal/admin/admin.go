@@ -31,6 +31,7 @@ type Config struct {
 	Crowds        Crowds      // as Directory
 	People        People      // as Directory
 	Attachments   Attachments // as Directory
+	Transcripts   Transcripts // as Directory
 	Outbox        Outbox      // nil: no webhook is configured, and its routes are not there
 	Signer        Signer
 	// Grants are the permissions to play back, those of all nodes.
@@ -113,6 +114,9 @@ func New(cfg Config) *API {
 	}
 	if a.People != nil {
 		a.people()
+	}
+	if a.Transcripts != nil {
+		a.transcripts()
 	}
 	if a.Outbox != nil {
 		a.deadLetters()
