@@ -126,11 +126,11 @@ func (c chatCommand) measure(ctx context.Context, s chatStore, synced time.Durat
 	if err != nil {
 		return nil, err
 	}
-	top, err := c.ceiling(ctx, place)
-	if err != nil {
-		return nil, fmt.Errorf("ceiling: %w", err)
-	}
 	for i, f := range loads {
+		top, err := c.ceiling(ctx, place, c.InFlight[i])
+		if err != nil {
+			return nil, fmt.Errorf("ceiling: %w", err)
+		}
 		rows = append(rows, append(c.row(s.name, c.InFlight[i], f),
 			cell{"ceiling_per_s", rounded(top.PerSecond, 0)},
 			cell{"ceiling_p99_ms", rounded(top.P99, 2)},

@@ -84,9 +84,9 @@ func (p place) database() []string {
 }
 
 // ceiling measures the store alone, in a process as the server's. On SQLite it has a file of its own beside the server's.
-func (c chatCommand) ceiling(ctx context.Context, p place) (top ceiling, err error) {
-	args := append([]string{"ceiling", "--producers", strconv.Itoa(c.Senders * c.InFlight), "--seconds", strconv.Itoa(c.Seconds),
-		"--file", filepath.Join(p.data, "ceiling.db")}, p.database()...)
+func (c chatCommand) ceiling(ctx context.Context, p place, inFlight int) (top ceiling, err error) {
+	args := append([]string{"ceiling", "--producers", strconv.Itoa(c.Senders * inFlight), "--seconds", strconv.Itoa(c.Seconds),
+		"--file", filepath.Join(p.data, fmt.Sprintf("ceiling-%d.db", inFlight))}, p.database()...)
 	child, err := startBeside(ctx, &top, args...)
 	if err != nil {
 		return top, err

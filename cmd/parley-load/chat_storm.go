@@ -76,6 +76,7 @@ func (l *stormLoad) close() {
 func (l *stormLoad) strike(ctx context.Context, server *process) (row, error) {
 	writing, stop := context.WithCancelCause(ctx)
 	var work sync.WaitGroup
+	defer func() { stop(errEnough); work.Wait() }()
 	for n := range min(writers, len(l.conversations)) {
 		work.Go(func() { stop(l.write(writing, n)) })
 	}
