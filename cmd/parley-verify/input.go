@@ -13,18 +13,24 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
+	"parley/internal/chain"
 	"parley/recording"
 	"parley/signal/wire"
 )
 
-func verify(o options) (*recording.Report, error) {
-	pub, err := readKey(o.key)
-	if err != nil {
-		return nil, err
-	}
-	heads, err := readHeads(o.head)
+// report is what was found of evidence: a recording, a transcript, a list of trees.
+type report interface {
+	Intact() bool
+	SelfAttested() bool
+}
+
+// verify tells what the bundle is by its files, and verifies it.
+func verify(o options) (report, error) {
+	pubs, err := readKeys(o.keys)
 	if err != nil {
 		return nil, err
 	}
@@ -33,10 +39,52 @@ func verify(o options) (*recording.Report, error) {
 		return nil, err
 	}
 	defer done()
-	return recording.Verify(bundle, pub, heads...)
+	switch {
+	case holds(bundle, chain.EntriesFile, chain.SealsFile, chain.TreeFile):
+		return verifyWith(o, chain.ParseReceipts, func(receipts []chain.Receipt) (report, error) {
+			return chain.VerifyTranscript(bundle, pubs, receipts...)
+		})
+	case holds(bundle, chain.TreesFile):
+		return verifyWith(o, chain.ParseReceipts, func(receipts []chain.Receipt) (report, error) {
+			return chain.VerifyTrees(bundle, pubs, receipts...)
+		})
+	}
+	return verifyWith(o, parseHeads, func(heads []wire.ReceiptHead) (report, error) {
+		return verifyRecording(bundle, pubs, heads)
+	})
 }
 
-// open opens a folder or a zip.
+func holds(bundle fs.FS, names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		_, err := fs.Stat(bundle, name)
+		return err == nil
+	})
+}
+
+// verifyWith reads the receipt, which each kind of evidence has in its own form.
+func verifyWith[T any](o options, parse func([]byte) ([]T, error), verify func([]T) (report, error)) (report, error) {
+	receipts, err := readReceipts(o.head, parse)
+	if err != nil {
+		return nil, err
+	}
+	return verify(receipts)
+}
+
+// verifyRecording takes of several keys the one that the recording names.
+func verifyRecording(bundle fs.FS, pubs []ed25519.PublicKey, heads []wire.ReceiptHead) (found *recording.Report, err error) {
+	if len(pubs) == 0 {
+		return recording.Verify(bundle, nil, heads...)
+	}
+	for _, pub := range pubs {
+		found, err = recording.Verify(bundle, pub, heads...)
+		if err != nil || found.Key == chain.PublicKeyID(pub) {
+			break
+		}
+	}
+	return found, err
+}
+
+// open opens a folder, a zip, or a single file of lines, which is a list of trees.
 func open(path string) (fs.FS, func(), error) {
 	i, err := os.Stat(path)
 	if err != nil {
@@ -45,6 +93,9 @@ func open(path string) (fs.FS, func(), error) {
 	if i.IsDir() {
 		return os.DirFS(path), func() {}, nil
 	}
+	if strings.HasSuffix(path, ".jsonl") {
+		return lone{os.DirFS(filepath.Dir(path)), filepath.Base(path)}, func() {}, nil
+	}
 	z, err := zip.OpenReader(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s is no folder and no zip: %w", path, err)
@@ -52,11 +103,44 @@ func open(path string) (fs.FS, func(), error) {
 	return z, func() { z.Close() }, nil
 }
 
-// readKey reads a public key given as hexadecimal or base64, or as a file with either, PEM or 32 raw bytes; nil for none.
-func readKey(s string) (ed25519.PublicKey, error) {
-	if s == "" {
-		return nil, nil
+// lone is one file, which passes for a list of trees whatever it is called.
+type lone struct {
+	dir  fs.FS
+	file string
+}
+
+func (l lone) Open(name string) (fs.File, error) {
+	if name != chain.TreesFile {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
+	return l.dir.Open(l.file)
+}
+
+func (l lone) ReadDir(string) ([]fs.DirEntry, error) {
+	i, err := fs.Stat(l.dir, l.file)
+	if err != nil {
+		return nil, err
+	}
+	return []fs.DirEntry{named{fs.FileInfoToDirEntry(i)}}, nil
+}
+
+type named struct{ fs.DirEntry }
+
+func (named) Name() string { return chain.TreesFile }
+
+func readKeys(given []string) (pubs []ed25519.PublicKey, err error) {
+	for _, s := range given {
+		pub, err := readKey(s)
+		if err != nil {
+			return nil, err
+		}
+		pubs = append(pubs, pub)
+	}
+	return pubs, nil
+}
+
+// readKey reads a public key given as hexadecimal or base64, or as a file with either, PEM or 32 raw bytes.
+func readKey(s string) (ed25519.PublicKey, error) {
 	if k, err := parseKey([]byte(s)); err == nil {
 		return k, nil
 	}
@@ -92,8 +176,8 @@ func parseKey(b []byte) (ed25519.PublicKey, error) {
 	return nil, errKey
 }
 
-// readHeads reads the heads of a receipt: one, a list, or an object with a list called heads.
-func readHeads(path string) ([]wire.ReceiptHead, error) {
+// readReceipts reads what a participant kept.
+func readReceipts[T any](path string, parse func([]byte) ([]T, error)) ([]T, error) {
 	if path == "" {
 		return nil, nil
 	}
@@ -101,13 +185,14 @@ func readHeads(path string) ([]wire.ReceiptHead, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read receipt: %w", err)
 	}
-	heads, err := parseHeads(b)
+	list, err := parse(b)
 	if err != nil {
 		return nil, fmt.Errorf("read receipt: %w", err)
 	}
-	return heads, nil
+	return list, nil
 }
 
+// parseHeads reads the heads of a recording's receipt: one, a list, or an object with a list called heads.
 func parseHeads(b []byte) ([]wire.ReceiptHead, error) {
 	if b = bytes.TrimSpace(b); bytes.HasPrefix(b, []byte("[")) {
 		var list []wire.ReceiptHead

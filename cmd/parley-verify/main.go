@@ -1,9 +1,9 @@
-// Command parley-verify checks a recording's bundle from its bytes and a public key alone: no network, no database, no
-// data key.
+// Command parley-verify checks evidence from its bytes and public keys alone, with no network, no database, no data key: the bundle of a
+// recording, that of a conversation's transcript, or a list of signed trees.
 //
-//	parley-verify [--key FILE|KEY] [--head receipt.json] [--json] DIR|bundle.zip
+//	parley-verify [--key FILE|KEY]… [--head receipt.json] [--json] DIR|bundle.zip|trees.jsonl
 //
-// It exits with 0 when the recording is what was signed, with 1 when it is not (and says where), and with 2 when there
+// It exits with 0 when the evidence is what was signed, with 1 when it is not (and says where), and with 2 when there
 // is nothing that it can read.
 package main
 
@@ -26,20 +26,24 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // options are the command line.
 type options struct {
-	key, head, bundle string
-	json              bool
+	keys         []string
+	head, bundle string
+	json         bool
 }
 
-var errUsage = errors.New("give exactly one bundle: a folder or a .zip")
+var errUsage = errors.New("give exactly one bundle: a folder, a .zip or a .jsonl")
 
 func parse(args []string, stderr io.Writer) (o options, err error) {
 	fs := flag.NewFlagSet("parley-verify", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	fs.StringVar(&o.key, "key", "", "public key that must have signed, as GET /v1/keys gives it (base64), in hexadecimal, or a file with it or with PEM; without it the bundle's own key is taken")
-	fs.StringVar(&o.head, "head", "", "receipt that a participant kept: a file with one head, a list of heads, or an interview.receipt")
+	fs.Func("key", "public key that must have signed, as GET /v1/keys gives it (base64), in hexadecimal, or a file with it or with PEM; may be given for each key there was; without it the bundle's own key is taken", func(s string) error {
+		o.keys = append(o.keys, s)
+		return nil
+	})
+	fs.StringVar(&o.head, "head", "", "what a participant kept: a file with one receipt, a list of them, or the body of an interview.receipt or a chat.receipt")
 	fs.BoolVar(&o.json, "json", false, "print the report as JSON")
 	fs.Usage = func() {
-		fmt.Fprintln(stderr, "usage: parley-verify [--key FILE|KEY] [--head receipt.json] [--json] DIR|bundle.zip")
+		fmt.Fprintln(stderr, "usage: parley-verify [--key FILE|KEY]… [--head receipt.json] [--json] DIR|bundle.zip|trees.jsonl")
 		fs.PrintDefaults()
 		fmt.Fprintln(stderr, "exits with 0: intact, 1: tampered with (and says where), 2: not readable")
 	}

@@ -10,36 +10,102 @@ import (
 	"time"
 	"unicode"
 
+	"parley/internal/chain"
 	"parley/recording"
 )
 
-// answer is the JSON form of a report.
-type answer struct {
-	Intact       bool `json:"intact"`
-	SelfAttested bool `json:"self_attested"`
-	*recording.Report
-}
+// The JSON form of a report: the fields of each kind of evidence beside what all have.
+type (
+	verdict struct {
+		Intact       bool `json:"intact"`
+		SelfAttested bool `json:"self_attested"`
+	}
+	recordingAnswer struct {
+		verdict
+		*recording.Report
+	}
+	transcriptAnswer struct {
+		verdict
+		*chain.Report
+	}
+	treesAnswer struct {
+		verdict
+		*chain.TreesReport
+	}
+)
 
-func printJSON(w io.Writer, r *recording.Report) error {
+func printJSON(w io.Writer, r report) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	return e.Encode(answer{Intact: r.Intact(), SelfAttested: r.SelfAttested(), Report: r})
+	v := verdict{Intact: r.Intact(), SelfAttested: r.SelfAttested()}
+	switch r := r.(type) {
+	case *recording.Report:
+		return e.Encode(recordingAnswer{v, r})
+	case *chain.Report:
+		return e.Encode(transcriptAnswer{v, r})
+	case *chain.TreesReport:
+		return e.Encode(treesAnswer{v, r})
+	}
+	return e.Encode(v)
 }
 
-func printText(w io.Writer, r *recording.Report) error {
+func printText(w io.Writer, r report) error {
 	var b bytes.Buffer
-	if r.Intact() {
-		fmt.Fprintln(&b, "INTACT: nothing was altered, removed, reordered, truncated or added since the head was signed")
-	} else {
-		fmt.Fprintf(&b, "TAMPERED: %d finding(s)\n", len(r.Findings))
+	switch r := r.(type) {
+	case *recording.Report:
+		conclude(&b, recordingFindings(r.Findings))
+		describe(&b, r)
+		attest(&b, recordingFindings(r.Findings), r.OwnKey, r.Receipts)
+	case *chain.Report:
+		conclude(&b, r.Findings)
+		describeTranscript(&b, r)
+		attest(&b, r.Findings, r.OwnKey, r.Receipts)
+	case *chain.TreesReport:
+		conclude(&b, r.Findings)
+		describeTrees(&b, r)
+		attest(&b, r.Findings, r.OwnKey, r.Receipts)
 	}
-	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "  %s: bytes %d-%d: %s: %s\n", clean(f.File), f.From, f.To, f.Class, clean(f.Detail))
-	}
-	describe(&b, r)
-	attest(&b, r)
 	_, err := b.WriteTo(w)
 	return err
+}
+
+// recordingFindings are a recording's in the form of all others.
+func recordingFindings(list []recording.Finding) []chain.Finding {
+	all := make([]chain.Finding, len(list))
+	for i, f := range list {
+		all[i] = chain.Finding{File: f.File, From: f.From, To: f.To, Class: chain.Class(f.Class), Detail: f.Detail}
+	}
+	return all
+}
+
+func conclude(b *bytes.Buffer, list []chain.Finding) {
+	if len(list) == 0 {
+		fmt.Fprintln(b, "INTACT: nothing was altered, removed, reordered, truncated or added since the head was signed")
+	} else {
+		fmt.Fprintf(b, "TAMPERED: %d finding(s)\n", len(list))
+	}
+	for _, f := range list {
+		fmt.Fprintf(b, "  %s: bytes %d-%d: %s: %s\n", clean(f.File), f.From, f.To, f.Class, clean(f.Detail))
+	}
+}
+
+func describeTranscript(b *bytes.Buffer, r *chain.Report) {
+	fmt.Fprintf(b, "transcript %s (format %d), opened %s\n", clean(r.Conversation), r.Format, r.Opened.Format(time.RFC3339))
+	for _, m := range r.Members {
+		fmt.Fprintf(b, "member     %s as %s\n", clean(m.User), clean(m.Role))
+	}
+	fmt.Fprintf(b, "entries    %d, from %s to %s\n", r.Entries, r.First.Format(time.RFC3339), r.Last.Format(time.RFC3339))
+	fmt.Fprintf(b, "head       %s, seal %d in tree %d, signed %s by key %s\n", r.Head, r.Seals, r.Tree, r.Signed.Format(time.RFC3339), clean(string(r.Key)))
+	for _, l := range r.Late {
+		fmt.Fprintf(b, "late       entries %d to %d were sealed %s after the oldest of them\n", l.From, l.To, time.Duration(l.Seconds)*time.Second)
+	}
+}
+
+func describeTrees(b *bytes.Buffer, r *chain.TreesReport) {
+	fmt.Fprintf(b, "trees      %d to %d, signed from %s to %s\n", r.From, r.To, r.First.Format(time.RFC3339), r.Last.Format(time.RFC3339))
+	for _, k := range r.Keys {
+		fmt.Fprintf(b, "signed by  %s\n", clean(string(k)))
+	}
 }
 
 func describe(b *bytes.Buffer, r *recording.Report) {
@@ -81,18 +147,18 @@ func clean(s string) string {
 }
 
 // attest says whose word the result rests on (E6).
-func attest(b *bytes.Buffer, r *recording.Report) {
-	wrong := slices.ContainsFunc(r.Findings, func(f recording.Finding) bool { return f.Class == recording.WrongKey })
+func attest(b *bytes.Buffer, list []chain.Finding, ownKey bool, receipts int) {
+	wrong := slices.ContainsFunc(list, func(f chain.Finding) bool { return f.Class == chain.WrongKey })
 	switch {
 	case wrong: // named above
-	case !r.OwnKey:
-		fmt.Fprintln(b, "key        checked: the head is signed by the key that --key gave")
+	case !ownKey:
+		fmt.Fprintln(b, "key        checked: the head is signed by a key that --key gave")
 	default:
-		fmt.Fprintln(b, "key        NOT CHECKED: no --key was given, so the key inside the bundle was used; whoever made the bundle chose it")
+		fmt.Fprintln(b, "key        NOT CHECKED: no --key was given; whoever made the bundle chose the key inside it")
 	}
-	if r.SelfAttested() {
+	if receipts == 0 {
 		fmt.Fprintln(b, "witness    self-attested: no --head was given, so this rests on whoever holds the signing key")
 		return
 	}
-	fmt.Fprintf(b, "witness    %d head(s) kept outside were held against it\n", r.Receipts)
+	fmt.Fprintf(b, "witness    %d head(s) kept outside were held against it\n", receipts)
 }

@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"archive/zip"
 	"bufio"
 	"errors"
 	"fmt"
@@ -40,10 +41,14 @@ func (l *links) read(fsys fs.FS, f func(i int, line []byte, l *link) error) erro
 	r := bufio.NewReaderSize(in, 64<<10)
 	for {
 		line, whole, err := readLine(r)
+		if errors.Is(err, zip.ErrChecksum) { // all bytes were read; what is wrong with them, the hashes say more exactly
+			l.find(Finding{File: l.file, To: l.size + int64(len(line)), Class: Altered, Detail: badChecksum})
+			err = nil
+		}
 		if err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrUnreadable, l.file, err)
 		}
-		if line == nil {
+		if len(line) == 0 && !whole {
 			return nil
 		}
 		at := link{from: l.size, to: l.size + int64(len(line))}
@@ -61,8 +66,10 @@ func (l *links) read(fsys fs.FS, f func(i int, line []byte, l *link) error) erro
 	}
 }
 
-// readLine reads up to a newline, which it leaves out, or to the end; nil at the end. Of a line that is too long it gives the
-// beginning, as one that is not whole, and the rest is read as further lines.
+const badChecksum = "the archive's own checksum of the file does not match"
+
+// readLine reads up to a newline, which it leaves out, or to the end, where it gives nothing. Of a line that is too long it gives
+// the beginning, as one that is not whole, and the rest is read as further lines.
 func readLine(r *bufio.Reader) (line []byte, whole bool, err error) {
 	for {
 		part, err := r.ReadSlice('\n')
@@ -70,12 +77,10 @@ func readLine(r *bufio.Reader) (line []byte, whole bool, err error) {
 		switch {
 		case err == nil:
 			return line[:len(line)-1], true, nil
-		case errors.Is(err, io.EOF) && len(line) == 0:
-			return nil, false, nil
 		case errors.Is(err, io.EOF), len(line) > maxLine:
 			return line, false, nil
 		case !errors.Is(err, bufio.ErrBufferFull):
-			return nil, false, err
+			return line, false, err
 		}
 	}
 }

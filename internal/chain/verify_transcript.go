@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"archive/zip"
 	"bytes"
 	"crypto/ed25519"
 	"errors"
@@ -136,11 +137,13 @@ func (v *transcript) readTree() error {
 		return fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	defer f.Close()
+	v.size = v.sizes[TreeFile]
 	b, err := io.ReadAll(io.LimitReader(f, maxLine))
-	if err != nil {
+	if errors.Is(err, zip.ErrChecksum) {
+		v.blameTree(Altered, badChecksum)
+	} else if err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrUnreadable, TreeFile, err)
 	}
-	v.size = v.sizes[TreeFile]
 	line, ended := bytes.CutSuffix(b, []byte("\n"))
 	t, err := ParseProvenTree(line)
 	if err != nil || !ended {
