@@ -1,0 +1,4 @@
+package strip
+
+// PNGChunk makes a chunk.
+var PNGChunk = pngChunk
