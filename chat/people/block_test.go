@@ -67,9 +67,12 @@ func TestWhoCanBeBlocked(t *testing.T) {
 
 func TestBlocksHaveABound(t *testing.T) {
 	w := newTown(t)
-	for i := range people.MaxBlocks {
-		w.must(w.BlockOf(t.Context(), chattest.Platform, ann.User, wire.Blocked{User: fmt.Sprint("u-", i)}, false))
+	var list []wire.Blocked
+	for i := range people.MaxBlocks - 1 {
+		list = append(list, wire.Blocked{User: fmt.Sprint("u-", i)})
 	}
+	w.must(w.BlockAll(t.Context(), ann.User, list))
+	w.must(w.BlockOf(t.Context(), chattest.Platform, ann.User, wire.Blocked{Company: "c-last"}, false))
 	more := wire.Blocked{User: "u-more"}
 	if err := w.BlockOf(t.Context(), chattest.Platform, ann.User, more, false); !isRefusal(err, policy.ErrTooLarge) {
 		t.Errorf("one more: %v", err)
