@@ -9,10 +9,15 @@ import { until } from "./harness.mjs";
 
 export const patience = { timeout: 20_000 };
 
-/** @param {Person} who @param {string} seat */
-export async function sit(who, seat) {
+/** @param {Person} who @param {string} seat @param {string} [other] the role of whom to talk with */
+export async function sit(who, seat, other = seat === "candidate" ? "recruiter" : "candidate") {
   await who.page.goto(`/chat.html#seat=${seat}`);
-  await who.at("conversation").first().click(patience);
+  await openWith(who, other);
+}
+
+/** Opens the conversation with somebody from the list. @param {Person} who @param {string} role */
+export async function openWith(who, role) {
+  await who.at("conversation").filter({ has: who.page.locator(`.avatar.${role}`) }).first().click(patience);
   await who.at("composer").waitFor();
 }
 

@@ -8,7 +8,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { artifacts, missing, person, sizes, startBrowser, startParley, until } from "./harness.mjs";
-import { capturing, focused, heard, hears, loudness, meet, onTop, patience, say, seesFramesGrow, sit, startInterview, state, withKeys } from "./people.mjs";
+import { capturing, focused, heard, hears, loudness, meet, onTop, openWith, patience, say, seesFramesGrow, sit, startInterview, state, withKeys } from "./people.mjs";
 
 const why = missing();
 
@@ -193,7 +193,7 @@ describe("the story of two people", { skip: why }, () => {
     candidate.at = (id) => candidate.page.locator(`[data-testid="${id}"]`);
     await candidate.page.goto("/chat.html#seat=candidate");
     await candidate.at("unread").filter({ hasText: "3" }).waitFor(patience);
-    await candidate.at("conversation").first().click();
+    await openWith(candidate, "recruiter");
     for (const n of [1, 2, 3]) await heard(candidate, `错过的第 ${n} 条`);
     await heard(candidate, "Yes, gladly");
     assert.equal(await candidate.at("message").count(), 5, "each message stands once");
@@ -208,7 +208,7 @@ describe("the story of two people", { skip: why }, () => {
     await candidate.page.locator('.message.mine[data-state="queued"]').nth(1).waitFor(patience);
     await candidate.page.reload();
     await candidate.sever(false);
-    await candidate.at("conversation").first().click(patience);
+    await openWith(candidate, "recruiter");
     for (const text of ["Written on the train", "And kept"]) await heard(recruiter, text);
     await state(candidate, "read");
     assert.equal(await recruiter.at("message").filter({ hasText: "And kept" }).count(), 1);
