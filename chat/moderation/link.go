@@ -142,8 +142,14 @@ var around = regexp.MustCompile(`([a-z0-9][a-z0-9._%+-]{2,})(?:` +
 	` ?(?:@|\(at\)|\[at\]|<at>|艾特|圈a|爱特) ?` + providers + `(?: ?(?:\.|点|dot|\(dot\)|\[dot\]|。|,) ?(?:com|cn|net)\b)?` +
 	`|(?: at | ?# ?)` + providers + ` ?(?:dot|\(dot\)|\[dot\]|点|\.|。) ?(?:com|cn|net)\b)`)
 
+// arounds are what stands for the @ there.
+var arounds = [][]byte{[]byte("@"), []byte("(at)"), []byte("[at]"), []byte("<at>"), []byte("艾特"), []byte("圈a"), []byte("爱特"), []byte(" at "), []byte("#")}
+
 // hiddenMail finds what around matches.
 func (s *scan) hiddenMail(text string) {
+	if !slices.ContainsFunc(arounds, func(mark []byte) bool { return bytes.Contains(s.folded.text, mark) }) {
+		return
+	}
 	for _, m := range around.FindAllIndex(s.folded.text, -1) {
 		s.foundAt(text, Mail, m[0], m[1], false)
 	}

@@ -16,7 +16,7 @@ func (s *Service) seal(ctx context.Context, u identity.UserID, what, id, text st
 	if text == "" {
 		return []byte{}, nil
 	}
-	k, err := s.cfg.Vault.Create(ctx, keyOf(u))
+	k, err := s.cfg.Vault.Create(ctx, KeyOf(u))
 	if errors.Is(err, keys.ErrDestroyed) {
 		return []byte{}, nil // of an erased person nothing is kept
 	}
@@ -35,7 +35,7 @@ func (s *Service) open(ctx context.Context, u identity.UserID, what, id string, 
 	if len(sealed) == 0 {
 		return "", nil
 	}
-	k, err := s.cfg.Vault.Open(ctx, keyOf(u))
+	k, err := s.cfg.Vault.Open(ctx, KeyOf(u))
 	if errors.Is(err, keys.ErrDestroyed) {
 		return "", nil
 	}

@@ -134,5 +134,5 @@ func (s *Service) sweep(ctx context.Context) {
 	}
 }
 
-// keyOf names the key of what moderators write about a person, and of what the person writes to them.
-func keyOf(u identity.UserID) keys.Name { return keys.Name("moderation/" + url.PathEscape(string(u))) }
+// KeyOf names the key of what moderators write about a person, and of what the person writes to them.
+func KeyOf(u identity.UserID) keys.Name { return keys.Name("moderation/" + url.PathEscape(string(u))) }
