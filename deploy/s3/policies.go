@@ -20,6 +20,11 @@ var ReaderPolicy []byte
 //go:embed lifecycle-part.json
 var PartLifecycle []byte
 
+// AttachmentLifecycle removes no object: chat is kept from the end of its conversation, which no store knows.
+//
+//go:embed lifecycle-attachment.json
+var AttachmentLifecycle []byte
+
 // RecordingLifecycle removes recordings once their lock has ended.
 //
 //go:embed lifecycle-recording.json

@@ -42,6 +42,7 @@ user() { # ROLE PASSWORD
   esac
 }
 
+bucket attachment 180
 bucket part 7
 bucket recording 180
 user writer "$WRITER_PASSWORD"

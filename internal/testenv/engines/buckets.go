@@ -23,10 +23,13 @@ import (
 type Credential struct{ Key, Secret string }
 
 // lockDays are the default locks that the product wants of each class.
-var lockDays = map[string]uint{"part": 7, "recording": 180}
+var lockDays = map[string]uint{"attachment": 180, "part": 7, "recording": 180}
 
-// Buckets makes a store on the server as an operator would: for each class a bucket name-part, name-recording with
-// versions and the default COMPLIANCE lock that the product wants, a user who may only put and one who may only read, by
+// lifecycles are those of deploy/s3.
+var lifecycles = map[string][]byte{"attachment": policies.AttachmentLifecycle, "part": policies.PartLifecycle, "recording": policies.RecordingLifecycle}
+
+// Buckets makes a store on the server as an operator would: for each class a bucket name-attachment, name-part, name-recording
+// with versions and the default COMPLIANCE lock that the product wants, a user who may only put and one who may only read, by
 // the policies of deploy/s3.
 func (m *Minio) Buckets(t testing.TB, name string) (writer, reader Credential) {
 	t.Helper()
@@ -39,7 +42,7 @@ func (m *Minio) Buckets(t testing.TB, name string) (writer, reader Credential) {
 
 // MakeBuckets is [Minio.Buckets] for programs.
 func (m *Minio) MakeBuckets(ctx context.Context, name string) (writer, reader Credential, err error) {
-	for class, rules := range map[string][]byte{"part": policies.PartLifecycle, "recording": policies.RecordingLifecycle} {
+	for class, rules := range lifecycles {
 		err = errors.Join(err, m.lockedBucket(ctx, name+"-"+class, lockDays[class], rules))
 	}
 	writer, reader = Credential{name + "-writer", rand.Text()}, Credential{name + "-reader", rand.Text()}

@@ -19,7 +19,7 @@ import (
 func rebuilt(t *testing.T, f func(owner *minio.Client, bucket string) error, locking bool) site {
 	t.Helper()
 	s := newSite(t)
-	for _, class := range []string{"part", "recording"} {
+	for _, class := range []string{"attachment", "part", "recording"} {
 		bucket, owner := s.name+"-"+class, s.owner(t)
 		err := errors.Join(owner.RemoveBucket(t.Context(), bucket),
 			owner.MakeBucket(t.Context(), bucket, minio.MakeBucketOptions{Region: s.Region, ObjectLocking: locking}),

@@ -2,6 +2,7 @@
 //
 //	key "part/3f…"   bucket NAME-part, object "part/3f…"    the first segment is the class; a class has a bucket of
 //	key "recording/…" bucket NAME-recording, …               its own, whose default lock is COMPLIANCE for its days
+//	key "attachment/…" bucket NAME-attachment, …
 //
 // One bucket a class because a default lock belongs to a bucket, and only a default binds a writer that may not set
 // retention. deploy/s3 says how buckets, users and lifecycles are made.

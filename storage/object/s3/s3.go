@@ -52,9 +52,11 @@ type Class struct {
 	Days int
 }
 
-// DefaultClasses are the uploads of a running recording, which it replaces, and finished recordings, which are kept for
-// six months.
-func DefaultClasses() map[string]Class { return map[string]Class{"part": {7}, "recording": {180}} }
+// DefaultClasses are what comes in pieces and is replaced by the whole, of recordings and of uploads, and what is evidence for six
+// months at least: finished recordings, and what people send in chat.
+func DefaultClasses() map[string]Class {
+	return map[string]Class{"attachment": {180}, "part": {7}, "recording": {180}}
+}
 
 // Bucket is an [object.Bucket] in the locked buckets of an S3 store. Keys must begin with a class of its Config; another
 // first segment is [object.ErrKey]. Listing asks the store once more for each object. Objects of canaries are listed

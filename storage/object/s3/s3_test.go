@@ -82,7 +82,7 @@ func TestAnHonestStoreIsOpened(t *testing.T) {
 func TestEachClassHasItsBucket(t *testing.T) {
 	s := newSite(t)
 	b := unproven(t, s.config())
-	for _, class := range []string{"part", "recording"} {
+	for _, class := range []string{"attachment", "part", "recording"} {
 		key := object.Key(class + "/x")
 		if err := b.Put(t.Context(), key, []byte("x")); err != nil {
 			t.Fatal(err)
@@ -95,7 +95,7 @@ func TestEachClassHasItsBucket(t *testing.T) {
 	if err := b.List(t.Context(), "", func(i object.Info) error { keys = append(keys, i.Key); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if len(keys) != 2 || keys[0] != "part/x" || keys[1] != "recording/x" {
+	if !slices.Equal(keys, []object.Key{"attachment/x", "part/x", "recording/x"}) {
 		t.Errorf("listed %v", keys)
 	}
 }
