@@ -6,5 +6,9 @@
 //	head           Ed25519 over a domain line and what the head says
 //
 // The prefixes 0, 1 and 2 keep a leaf, a node and a link from ever passing for one another. Hashes are always taken of
-// ciphertext, so that destroying a key breaks no proof. The package stores nothing and knows nothing of formats.
+// ciphertext, so that destroying a key breaks no proof.
+//
+// It also has the format of a conversation's transcript ([Founding], [Entry], [Seal], [Tree], [Receipt], TRANSCRIPT.md) with its
+// verifiers ([VerifyTranscript], [VerifyTrees]), which need nothing but bytes and public keys. The package stores nothing, reads no
+// database and knows no other format: recordings have theirs in package recording.
 package chain
