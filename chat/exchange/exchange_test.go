@@ -332,13 +332,18 @@ func TestWithoutNumbersAPhoneIsUnavailable(t *testing.T) {
 }
 
 func TestWhereNoNumberIsToBeHadAcceptingEndsIt(t *testing.T) {
-	w := start(t, two)
-	id := w.is("requested")(w.As(rob).request(askPhone)).Exchange
-	w.numbers.fail = fmt.Errorf("pool of 13800138000: %w", exchange.ErrNoNumber)
-	w.is("unavailable")(w.As(ann).accept(id, wire.ExchangeAnswer{}))
-	w.is("unavailable")(w.As(ann).accept(id, wire.ExchangeAnswer{}))
-	w.told(id, "requested u-rob", "unavailable u-ann")
-	w.hidden(id, ann, rob)
+	for _, out := range []func(*numbers){
+		func(n *numbers) { n.fail = fmt.Errorf("pool of 13800138000: %w", exchange.ErrNoNumber) },
+		func(n *numbers) { n.empty = true },
+	} {
+		w := start(t, two)
+		id := w.is("requested")(w.As(rob).request(askPhone)).Exchange
+		out(w.numbers)
+		w.is("unavailable")(w.As(ann).accept(id, wire.ExchangeAnswer{}))
+		w.is("unavailable")(w.As(ann).accept(id, wire.ExchangeAnswer{}))
+		w.told(id, "requested u-rob", "unavailable u-ann")
+		w.hidden(id, ann, rob)
+	}
 }
 
 func TestAProviderThatFailsEndsNothingAndTellsNothing(t *testing.T) {

@@ -243,6 +243,7 @@ type numbers struct {
 	held  map[string]string
 	fail  error
 	given int
+	empty bool   // it has no error, and no number either
 	on    func() // after an assignment
 }
 
@@ -253,6 +254,9 @@ func (n *numbers) Assign(_ context.Context, id chat.ConversationID, asker, other
 	defer n.mu.Unlock()
 	if n.fail != nil {
 		return "", n.fail
+	}
+	if n.empty {
+		return "", nil
 	}
 	k := pair(id, asker, other)
 	if n.held[k] == "" {
