@@ -189,3 +189,25 @@ func TestErasureTakesEdits(t *testing.T) {
 		t.Errorf("found %+v", found.Entries)
 	}
 }
+
+// An entry whose first answer was lost is told of late, by its repeat; not if it was recalled by then.
+func TestWhatWasRecalledIsNotToldLate(t *testing.T) {
+	n, _ := startAt(t, chat.Neighbours{})
+	id := n.NewConversation()
+	n.Store.Next(chattest.FailsPersisted)
+	d := chattest.Text(t, id, "too soon")
+	if _, err := n.Send(t.Context(), chattest.Ann, d); !errors.Is(err, policy.ErrUnavailable) {
+		t.Fatal(err)
+	}
+	n.As(chattest.Ann).Send(id, chat.TypeRecall, wire.RecallContent{Target: 2})
+	if a := n.MustSend(chattest.Ann, d); !a.Dup || a.Seq != 2 {
+		t.Errorf("the repeat: %+v", a)
+	}
+	n.As(chattest.Ann).Say(id, "last")
+	chattest.Eventually(t, "the hub was told of the last", func() bool { return len(n.Hub.Entries()) >= 2 })
+	for _, e := range n.Hub.Entries() {
+		if e.Seq == 2 {
+			t.Error("the hub was told of what was recalled")
+		}
+	}
+}

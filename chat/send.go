@@ -169,7 +169,7 @@ func (s *Service) pass(ctx context.Context, p identity.Principal, w *writing) er
 		return nil
 	}
 	if w.value, w.shown, err = kinds[w.draft.Type].form(content); err != nil {
-		return fmt.Errorf("a gate broke the content: %v", err) // not the sender's fault
+		return fmt.Errorf("content after the gates: %s", err.Error()) // no refusal: it is not the sender's fault
 	}
 	w.cut = true
 	return nil
