@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"bufio"
-	"bytes"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -39,7 +37,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = conn.CloseNow()
 		return
 	}
-	go s.read()
+	go s.readFirst()
 }
 
 // adopt counts the session and its reader among those that Drain waits for, unless it waits already.
@@ -92,33 +90,23 @@ func refuse(w http.ResponseWriter, r *policy.Refusal) {
 	http.Error(w, r.ID+": "+r.En+" "+r.Zh, r.Status)
 }
 
-// slimWriter hijacks with buffers of 512 bytes instead of twice 4 KiB, which an idle connection would hold for ever.
+// slimWriter hijacks with the buffers of a [meter], instead of twice 4 KiB which an idle connection would hold for ever.
 type slimWriter struct {
 	http.ResponseWriter
 	conn *meter // once hijacked
 }
 
-const slimBuffer = 512
-
-// Hijack implements http.Hijacker. What the server has read ahead, the first byte of a hasty client's first frame as a
-// rule, stays in the reader's buffer.
+// Hijack implements http.Hijacker.
 func (w *slimWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	hijacked, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err != nil {
 		return nil, nil, err
 	}
-	conn := &meter{Conn: hijacked}
-	w.conn = conn
-	n := rw.Reader.Buffered()
-	ahead, err := rw.Reader.Peek(n)
+	ahead, err := rw.Reader.Peek(rw.Reader.Buffered())
 	if err != nil {
 		conn.Close()
 		return nil, nil, err
 	}
-	in := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(bytes.Clone(ahead)), conn), max(slimBuffer, n))
-	if _, err := in.Peek(n); err != nil {
-		conn.Close()
-		return nil, nil, err
-	}
-	return conn, bufio.NewReadWriter(in, bufio.NewWriterSize(conn, slimBuffer)), nil
+	w.conn = newMeter(conn, ahead)
+	return w.conn, w.conn.buffers(), nil
 }

@@ -77,15 +77,15 @@ var handlers = map[wire.Kind]handler{
 // client serves the client's next frames in their order, as far as they need not wait for answers before them.
 func (s *session) client() (bool, error) {
 	if s.next == nil && len(s.lines) == 0 && s.paused.IsZero() {
-		select {
-		case m := <-s.in:
-			if !s.opened {
-				return true, s.open(m)
-			}
-			return true, s.message(m)
-		default:
+		m, ok := s.box.message()
+		if !ok {
 			return false, nil
 		}
+		s.readOn()
+		if !s.opened {
+			return true, s.open(m)
+		}
+		return true, s.message(m)
 	}
 	return s.serve()
 }

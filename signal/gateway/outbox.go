@@ -31,8 +31,10 @@ type outbox struct {
 	dirty      map[string]uint64 // conversation → head
 	changed    map[string]struct{}
 	interviews map[string]struct{}
-	doubtful   bool // hints may have been lost
-	stirred    bool // somebody who is watched came or left
+	read       []byte // the client's message, if there is one
+	unread     bool   // there is one
+	doubtful   bool   // hints may have been lost
+	stirred    bool   // somebody who is watched came or left
 	ending     *ending
 }
 
@@ -123,6 +125,22 @@ func (o *outbox) doubt() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.doubtful = true
+}
+
+// leave leaves a message of the client's; there is never more than one. Its caller wakes the owner.
+func (o *outbox) leave(message []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.read, o.unread = message, true
+}
+
+// message gives the owner the client's message, if there is one.
+func (o *outbox) message() ([]byte, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	m, ok := o.read, o.unread
+	o.read, o.unread = nil, false
+	return m, ok
 }
 
 // stir has the owner look who of those that the client watches is here.

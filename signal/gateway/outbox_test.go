@@ -145,6 +145,7 @@ func idle() *session {
 	s.opened, s.nextPing = true, time.Now().Add(time.Hour)
 	s.p = identity.Principal{Expires: s.nextPing}
 	s.role.begin() // the test owns it
+	s.ctx = g.base
 	return s
 }
 
@@ -154,7 +155,7 @@ func TestWhatIsThereGoesOutWithTheAnswer(t *testing.T) {
 	if did, err := s.turn(); did || err != nil || s.frames != 0 {
 		t.Errorf("%d frames when there is nothing, %v, %v", s.frames, did, err)
 	}
-	s.in <- []byte(`{"kind":"ping","ref":"1"}`)
+	s.lines = [][]byte{[]byte(`{"kind":"ping","ref":"1"}`)}
 	s.box.put(entryPush("c", 2, 10))
 	if did, err := s.turn(); !did || err != nil || s.frames != 2 || !strings.HasSuffix(string(s.out), "\n"+strings.Repeat("e", 10)) {
 		t.Errorf("%d frames, %v: %s", s.frames, err, s.out)

@@ -60,12 +60,18 @@ func (s *session) wake() {
 // work is what an owner does: all there is to do. When the only thing left is to wait for an answer, it gives the role back,
 // waits, and takes the role up again, unless another has it by then.
 func (s *session) work() {
+	ctx, cancel := context.WithCancel(s.g.base)
+	defer cancel()
 	for {
+		s.ctx = ctx
+		s.doing.Store(&cancel)
 		if err := s.survive(s.turns); err != nil {
 			s.finish(err)
 			return
 		}
 		first := s.nextToSettle()
+		s.ctx = nil
+		s.doing.Store(nil)
 		if !s.role.release() {
 			s.settling = s.settling && first == nil
 			continue
@@ -73,7 +79,7 @@ func (s *session) work() {
 		if first == nil {
 			return
 		}
-		if err := s.survive(func() error { return first.settle(s.ctx) }); err != nil {
+		if err := s.survive(func() error { return first.settle(ctx) }); err != nil {
 			s.box.end(s.ending(err))
 		}
 		if !s.role.claim() {

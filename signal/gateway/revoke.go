@@ -75,7 +75,9 @@ func (s *session) live(p identity.Principal) {
 // cut ends the session without waiting for what it is doing. Any goroutine may call it.
 func (s *session) cut(e *ending) {
 	s.box.end(e)
-	s.cancel()
+	if cancel := s.doing.Load(); cancel != nil {
+		(*cancel)()
+	}
 }
 
 func revoked() *ending {

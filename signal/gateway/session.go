@@ -37,17 +37,18 @@ type session struct {
 	id   string
 	conn *websocket.Conn
 	net  *meter // beneath conn
-	in   chan []byte
 	box  outbox
 	role role
 
-	ctx    context.Context // of the handlers
-	cancel context.CancelFunc
+	doing atomic.Pointer[context.CancelFunc] // ends what the owner is doing
 
 	who   identity.UserID       // set by hello, before the session is registered
 	token atomic.Pointer[token] // that it lives by; set by hello and by renewals
 
+	beside limit.Bucket // of what came that was no message; the reader's
+
 	// owner
+	ctx      context.Context // of the handlers; while there is an owner
 	p        identity.Principal
 	device   string
 	opened   bool // hello was answered
@@ -77,9 +78,8 @@ type session struct {
 }
 
 func newSession(g *Gateway, conn *websocket.Conn, raw *meter) *session {
-	s := &session{g: g, id: uuid.Must(uuid.NewV7()).String(), conn: conn, net: raw, in: make(chan []byte, 1)}
+	s := &session{g: g, id: uuid.Must(uuid.NewV7()).String(), conn: conn, net: raw}
 	s.box = newOutbox(g.limits.Queue, s.wake)
-	s.ctx, s.cancel = context.WithCancel(g.base)
 	return s
 }
 
@@ -176,7 +176,6 @@ func (s *session) finish(err error) {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
-	s.cancel()
 	s.giveWay()
 	s.end(err)
 	s.leave(err)

@@ -1,15 +1,22 @@
 package gateway
 
 import (
-	"context"
+	"encoding/binary"
 	"errors"
 	"net"
+	"sync"
 	"time"
-
-	"github.com/coder/websocket"
 
 	"parley/signal/wire"
 )
+
+// A message that is being put together begins with room for the head of its frame, so that one write takes all.
+const (
+	headBytes   = 10       // of the longest head
+	pooledBytes = 16 << 10 // larger buffers are not kept
+)
+
+var outBuffers = sync.Pool{New: func() any { return new(make([]byte, headBytes, 1<<10)) }}
 
 // write adds a frame to the message that the next flush sends.
 func (s *session) write(k wire.Kind, line []byte) error {
@@ -18,7 +25,9 @@ func (s *session) write(k wire.Kind, line []byte) error {
 			return err
 		}
 	}
-	if s.frames > 0 {
+	if s.frames == 0 {
+		s.out = (*outBuffers.Get().(*[]byte))[:headBytes]
+	} else {
 		s.out = append(s.out, '\n')
 	}
 	s.out = append(s.out, line...)
@@ -43,9 +52,9 @@ func (s *session) flushWithin(d time.Duration) error {
 		return nil
 	}
 	_ = s.net.SetWriteDeadline(time.Now().Add(d))
-	err := s.conn.Write(context.Background(), websocket.MessageText, s.out)
+	_, err := s.net.Write(framed(s.out))
 	_ = s.net.SetWriteDeadline(time.Time{}) // the reader answers WebSocket pings without one of ours
-	s.frames, s.out = 0, nil                // most sessions are idle most of the time
+	s.forgetOut()
 	if t, ok := errors.AsType[net.Error](err); ok && t.Timeout() {
 		return &ending{code: wire.CloseStalled, reason: "stalled"}
 	}
@@ -53,4 +62,32 @@ func (s *session) flushWithin(d time.Duration) error {
 		return errLost
 	}
 	return nil
+}
+
+// forgetOut gives the buffer back: most sessions are idle most of the time.
+func (s *session) forgetOut() {
+	if cap(s.out) <= pooledBytes {
+		outBuffers.Put(new(s.out))
+	}
+	s.frames, s.out = 0, nil
+}
+
+// framed is a message, behind headBytes of room, as one WebSocket frame: text, final, not masked (RFC 6455, 5.2).
+func framed(out []byte) []byte {
+	const finalText, twoBytes, eightBytes = 0x81, 126, 127
+	size := len(out) - headBytes
+	switch {
+	case size < twoBytes:
+		out = out[headBytes-2:]
+		out[0], out[1] = finalText, byte(size)
+	case size < 1<<16:
+		out = out[headBytes-4:]
+		out[0], out[1] = finalText, twoBytes
+		binary.BigEndian.PutUint16(out[2:], uint16(size))
+	default:
+		out = out[headBytes-10:]
+		out[0], out[1] = finalText, eightBytes
+		binary.BigEndian.PutUint64(out[2:], uint64(size))
+	}
+	return out
 }

@@ -1,0 +1,7 @@
+//go:build !unix
+
+package gateway
+
+const canAwait = false
+
+func (m *meter) await() {}
