@@ -85,10 +85,13 @@ func (w words) OpenIn(ctx context.Context, room crowd.RoomID, user identity.User
 	return w.OpenValue(ctx, chat.ConversationID(room), user, label, sealed)
 }
 
-// screen asks the gates of chat about what is said in a crowd, as if to everybody.
+// screen asks the gate about what is said in a crowd: everybody may hear it, headhunters too (T6).
 type screen struct{ chat.Gate }
+
+// everybody is who may be in a crowd.
+var everybody = []chat.Party{{Role: identity.Candidate}, {Role: identity.Recruiter}, {Role: identity.Headhunter}}
 
 // AdmitCrowd implements [crowd.Gate].
 func (g screen) AdmitCrowd(ctx context.Context, p identity.Principal, kind string, content json.RawMessage) (json.RawMessage, error) {
-	return g.Admit(ctx, chat.Attempt{By: p, Type: kind, Content: content})
+	return g.Admit(ctx, chat.Attempt{By: p, Type: kind, Content: content, Others: everybody})
 }

@@ -75,6 +75,7 @@ type talk struct {
 	members map[chat.ConversationID][]chat.Member
 	posts   map[chat.ClientID]chat.Draft
 	order   []chat.ClientID
+	closed  map[identity.UserID]error // why somebody may not write
 	fault
 	stuck chan struct{} // posts wait for it
 }
@@ -86,6 +87,12 @@ func (c *talk) Members(_ context.Context, id chat.ConversationID) ([]chat.Member
 		return m, nil
 	}
 	return nil, policy.ErrNotFound
+}
+
+func (c *talk) Admit(_ context.Context, a chat.Attempt) (json.RawMessage, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return nil, c.closed[a.By.User]
 }
 
 func (c *talk) Post(ctx context.Context, id chat.ConversationID, d chat.Draft) (chat.Ack, error) {

@@ -37,6 +37,9 @@ func (s *Service) Open(ctx context.Context, p identity.Principal, spec Spec) (wi
 	if err != nil {
 		return wire.Interview{}, err
 	}
+	if err := s.welcome(ctx, p, spec.Conversation); err != nil {
+		return wire.Interview{}, err
+	}
 	i, err := s.find(ctx, spec)
 	if err == nil && i.ID == "" {
 		i, err = s.create(ctx, p, spec, members)
@@ -53,6 +56,15 @@ func (s *Service) Open(ctx context.Context, p identity.Principal, spec Spec) (wi
 		}
 	}
 	return s.View(ctx, p, i.ID)
+}
+
+// welcome says whether a person may invite the others, as they may be written to (T4). The platform may always.
+func (s *Service) welcome(ctx context.Context, p identity.Principal, id chat.ConversationID) error {
+	if p.Role == identity.Service {
+		return nil
+	}
+	_, err := s.cfg.Chat.Admit(ctx, chat.Attempt{By: p, Conversation: id, Type: chat.TypeInterview})
+	return err
 }
 
 // members gives the conversation's members to one of them, in the role they have there (T1), or to the platform.

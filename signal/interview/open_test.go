@@ -84,6 +84,17 @@ func TestAKeyOpensOneInterviewForEver(t *testing.T) {
 	})
 }
 
+func TestWhoMayNotWriteMayNotInvite(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		w.chat.closed = map[identity.UserID]error{recruiter.User: policy.ErrClosed} // T4
+		_, err := w.Open(t.Context(), recruiter, interview.Spec{Conversation: "c1"})
+		refused(t, "open", err, policy.ErrClosed)
+		if len(w.chat.posts) != 0 {
+			t.Errorf("posted %v", w.chat.posts)
+		}
+	})
+}
+
 func TestNobodyLearnsOfAnInterviewTheyAreNotInvitedTo(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		id := w.open()

@@ -2,6 +2,7 @@ package interview
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"parley/chat"
@@ -18,6 +19,8 @@ type (
 	// Chat is the conversation that an interview belongs to.
 	Chat interface {
 		Members(ctx context.Context, id chat.ConversationID) ([]chat.Member, error)
+		// Admit asks whether a member may still write to the others: one who is hidden from, or blocked, opens nothing (T4).
+		Admit(ctx context.Context, a chat.Attempt) (json.RawMessage, error)
 		// Post adds an entry by the system; the same client id never makes a second one.
 		Post(ctx context.Context, id chat.ConversationID, d chat.Draft) (chat.Ack, error)
 	}
