@@ -92,3 +92,53 @@ func (m *Memory) Expiring(ctx context.Context, kind string, before time.Time, li
 	slices.SortFunc(all, func(a, b chat.Thing) int { return a.Expires.Compare(b.Expires) })
 	return all[:min(limit, len(all))], ctx.Err()
 }
+
+// step does what a row brings with it; an error leaves everything as it was.
+func (r *room) step(row chat.Row, seq chat.Seq) error {
+	if v := row.Revises; v != nil && r.revised[v.Target].Kind == chat.TypeRecall {
+		return chat.ErrRecalled
+	}
+	if t := row.Turn; t != nil {
+		if err := r.turn(row.Conversation, *t, seq, row.Time); err != nil {
+			return err
+		}
+	}
+	if v := row.Revises; v != nil {
+		by := chat.Revised{Seq: seq, Kind: v.Kind}
+		if v.Kind == chat.TypeEdit {
+			by.CID, by.Sealed = row.CID, slices.Clone(row.Sealed)
+			r.roots[seq] = v.Target
+		}
+		r.roots[v.Target], r.revised[v.Target] = v.Target, by
+	}
+	return nil
+}
+
+func (r *room) turn(id chat.ConversationID, t chat.Turn, seq chat.Seq, at time.Time) error {
+	was, ok := r.things[t.Thing]
+	if ok != (t.From != "") || was.State != t.From || t.After != 0 && t.After != was.Seq {
+		return chat.ErrTurn
+	}
+	if t.From == "" {
+		was = chat.Thing{Conversation: id, ID: t.Thing, Kind: t.Kind, What: t.What, Opener: t.Opener}
+	}
+	was.State, was.Seq, was.Changed, was.Expires = t.To, seq, at, t.Expires
+	if t.Sealed != nil {
+		was.Sealed = slices.Clone(t.Sealed)
+	}
+	r.things[t.Thing] = was
+	return nil
+}
+
+// shown are copies of the entries with what later ones did to them.
+func (r *room) shown(log []chat.Entry) []chat.Entry {
+	log = slices.Clone(log)
+	for i, e := range log {
+		by, ok := r.revised[r.roots[e.Seq]]
+		if ok && by.Seq != e.Seq {
+			by.Sealed = slices.Clone(by.Sealed)
+			log[i].Revised = &by
+		}
+	}
+	return log
+}
