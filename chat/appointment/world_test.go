@@ -20,9 +20,12 @@ import (
 	"parley/chat/chattest"
 	"parley/internal/identity"
 	"parley/internal/testenv/engines"
+	"parley/signal/gateway"
 	"parley/signal/wire"
 	"parley/storage/db"
 )
+
+var _ gateway.Appointments = (*appointment.Service)(nil)
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 

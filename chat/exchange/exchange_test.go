@@ -86,11 +86,17 @@ func TestWhatIsTakenBackIsReadByNobodyFromThenOn(t *testing.T) {
 				if v, err := w.As(rob).read(id); err != nil || v.Value == "" {
 					t.Fatalf("before: %v", err)
 				}
+				if c, err := w.View(t.Context(), rob, w.id); err != nil || !c.Exchanged {
+					t.Errorf("the inbox shows no exchange, %v", err)
+				}
 				if what == "wechat" && !strings.Contains(w.envelope(id), `"given"`) {
 					t.Errorf("beside the exchange lies %s", w.envelope(id))
 				}
 				w.is("withdrawn")(w.As(by).withdraw(id))
 				w.hidden(id, ann, rob)
+				if c, err := w.View(t.Context(), rob, w.id); err != nil || c.Exchanged {
+					t.Errorf("the inbox still shows an exchange, %v", err)
+				}
 				if e := w.envelope(id); strings.Contains(e, `"given"`) || strings.Contains(e, `"asked"`) {
 					t.Errorf("beside what was taken back lies %s", e)
 				}

@@ -18,7 +18,7 @@ import (
 // rounds is how often each race is run over a store.
 func rounds(s chat.Store) int {
 	if _, ok := s.(*chattest.Memory); ok {
-		return 100
+		return 40
 	}
 	return 4
 }

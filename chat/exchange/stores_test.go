@@ -6,9 +6,13 @@ import (
 
 	"parley/chat"
 	"parley/chat/chattest"
+	"parley/chat/exchange"
 	"parley/internal/testenv/engines"
+	"parley/signal/gateway"
 	"parley/storage/db"
 )
+
+var _ gateway.Exchanges = (*exchange.Service)(nil)
 
 // forEachStore runs f over the store in memory and over each database.
 func forEachStore(t *testing.T, f func(t *testing.T, s chat.Store)) {
