@@ -131,8 +131,10 @@ function interviewView(interview) {
 async function doubted({ message, error }) {
   const { outbox } = client().chat;
   if (error.id !== "confirm_needed") return changes.has(message.type) ? troubled(error) : undefined;
-  if (await warned(error)) outbox.retry(message.cid, { confirmed: true });
-  else outbox.discard(message.cid);
+  if (await warned(error)) return outbox.retry(message.cid, { confirmed: true });
+  outbox.discard(message.cid);
+  const thread = /** @type {Thread | null} */ (document.querySelector("parley-thread"));
+  if (message.type === "text" && thread?.conversation.id === message.conversation) thread.composer.write(message.content.text);
 }
 
 function pick() {

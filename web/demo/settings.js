@@ -1,5 +1,6 @@
 import { client, go } from "./app.js";
 import { View, fill, h, icon, refill } from "./dom.js";
+import { phrases } from "./phrases.js";
 import { date, t, tOr } from "./strings.js";
 import { trying } from "./trouble.js";
 
@@ -47,8 +48,8 @@ export class SettingsView extends View {
         candidate && this.#toggle("insight", s.insight, (on) => ({ insight: on }))),
       candidate && section(t("settings.hide"), this.#hide(s.hide)),
       section(t("settings.notices"), this.#notices(s), this.#reminders(s), this.#quiet(s.quiet)),
-      section(t("settings.greetings"), this.#templates("greetings", s.greetings ?? [])),
-      section(t("settings.replies"), this.#templates("replies", s.replies ?? [])),
+      section(t("settings.greetings"), this.#templates("greetings")),
+      section(t("settings.replies"), this.#templates("replies")),
     ];
   }
 
@@ -126,9 +127,9 @@ export class SettingsView extends View {
       quiet.from && h("button", { type: "button", class: "link", onclick: () => void this.#store({ quiet: { from: "", to: "" } }) }, t("settings.quiet.none")));
   }
 
-  /** @param {"greetings" | "replies"} name @param {string[]} list */
-  #templates(name, list) {
-    return [h("p", { class: "muted small" }, t(`settings.${name}.about`)), this.#words(name, list, (next) => void this.#store({ [name]: next }), t("settings.add.label"))];
+  /** @param {"greetings" | "replies"} name */
+  #templates(name) {
+    return [h("p", { class: "muted small" }, t(`settings.${name}.about`)), this.#words(name, phrases(name), (next) => void this.#store({ [name]: next }), t("settings.add.label"))];
   }
 
   /** A list of words that grows and shrinks. @param {string} name @param {string[]} list @param {(list: string[]) => void} put @param {string} label */

@@ -224,6 +224,7 @@ export class Thread extends View {
 
   /** @param {import("../client/conversation.js").Entry} entry */
   #arrived(entry) {
+    if (entry.type === "recall" || entry.type === "edit") fill(this.#spoken); // what was read out may be what is gone
     const m = this.conversation.messages().find((x) => x.seq === entry.seq);
     if (!m) return;
     const words = sentence(this.conversation, m);

@@ -2,6 +2,7 @@ import { askPhone, askResume, askWechat, invite } from "./agree.js";
 import { client, go } from "./app.js";
 import { View, h, icon, refill } from "./dom.js";
 import { openMenu } from "./menu.js";
+import { phrases } from "./phrases.js";
 import { jobForm } from "./resume.js";
 import { t } from "./strings.js";
 
@@ -23,13 +24,13 @@ export function toolbar(c, { write, attach }) {
     attach([...(files.files ?? [])]);
     files.value = "";
   } });
-  const phrases = tool("phrases", "phrases", t("tool.phrases"), () => phraseMenu(phrases, write));
+  const choose = tool("phrases", "phrases", t("tool.phrases"), () => phraseMenu(choose, write));
   const exchange = tool("exchange", "swap", t("tool.exchange"), () => openMenu(exchange, t("tool.exchange"), [
     { id: "phone", label: t("exchange.phone"), icon: "phone", act: () => void askPhone(c) },
     hunter ? null : { id: "wechat", label: t("exchange.wechat"), icon: "wechat", act: () => void askWechat(c) },
   ]));
   return h("div", { class: "tools", role: "toolbar", "aria-label": t("tool.label"), onkeydown: walk },
-    phrases, exchange,
+    choose, exchange,
     tool("resume", "doc", t(recruits ? "tool.resume.ask" : "tool.resume.send"), () => void askResume(c)),
     recruits && tool("job", "briefcase", t("tool.job"), () => void sendJob(c)),
     recruits && tool("appoint", "calendar", t("tool.appoint"), () => void invite(c)),
@@ -52,7 +53,7 @@ function walk(event) {
 
 /** @param {HTMLElement} anchor @param {(text: string) => void} write */
 function phraseMenu(anchor, write) {
-  const replies = client().people.settings?.replies ?? [];
+  const replies = phrases("replies");
   openMenu(anchor, t("tool.phrases"), [
     ...replies.slice(0, mostPhrases).map((text, i) => ({ id: `phrase-${i}`, label: text, act: () => write(text) })),
     { id: "phrases-edit", label: t("phrases.edit"), icon: "edit", act: () => go({ view: "settings" }) },
@@ -82,8 +83,8 @@ export class Greetings extends View {
 
   update() {
     const c = this.conversation;
-    const greetings = client().people.settings?.greetings ?? [];
-    const wanted = !c.self?.spoke && !c.messages().some((m) => m.mine) && greetings.length > 0;
+    const greetings = phrases("greetings");
+    const wanted = !c.self?.spoke && c.complete && !c.messages().some((m) => m.mine);
     this.hidden = !wanted;
     refill(this, [wanted, greetings], () => wanted && [
       h("span", { class: "muted small" }, t("greetings.label")),

@@ -15,9 +15,11 @@ export async function sit(who, seat, other = seat === "candidate" ? "recruiter" 
   await openWith(who, other);
 }
 
-/** Opens the conversation with somebody from the list. @param {Person} who @param {string} role */
+/** Opens the conversation with somebody from the list; on a phone that comes back to it, it is open. @param {Person} who @param {string} role */
 export async function openWith(who, role) {
-  await who.at("conversation").filter({ has: who.page.locator(`.avatar.${role}`) }).first().click(patience);
+  const row = who.at("conversation").filter({ has: who.page.locator(`.avatar.${role}`) }).first();
+  await until("the list or the conversation is there", async () => (await row.isVisible()) || who.at("composer").isVisible(), patience.timeout);
+  if (await row.isVisible()) await row.click();
   await who.at("composer").waitFor();
 }
 
