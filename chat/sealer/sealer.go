@@ -148,20 +148,20 @@ func (s *Sealer) Run(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		s.look(ctx, sweep)
-		s.round(ctx)
+		s.Round(ctx)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastTime)
 			defer cancel()
-			s.round(last)
+			s.Round(last)
 			return nil
 		}
 	}
 }
 
-// round seals all that waits. What fails waits on.
-func (s *Sealer) round(ctx context.Context) {
+// Round seals all that is known to wait. What fails is logged and waits on.
+func (s *Sealer) Round(ctx context.Context) {
 	for ids := s.take(); len(ids) > 0; {
 		n := min(len(ids), maxLeaves)
 		more, err := s.seal(ctx, ids[:n])

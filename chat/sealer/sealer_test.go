@@ -47,9 +47,8 @@ func TestATranscriptIsEvidenceWithWhatItsMembersKept(t *testing.T) {
 func TestEachFlippedByteOfAnExportedBundleIsNamed(t *testing.T) {
 	h := newHouse(t)
 	id := h.NewConversation()
-	h.talk(id, 1)
 	h.seal(id)
-	h.talk(id, 1)
+	h.MustSend(chattest.Ann, chattest.Text(t, id, "您好"))
 	whole := h.bundle(id)
 	for name := range whole {
 		for at := range whole[name].Data {

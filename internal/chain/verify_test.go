@@ -34,19 +34,18 @@ func covers(f []Finding, file string, at int) bool {
 }
 
 func TestEachFlippedByteOfABundleIsFoundAndNamed(t *testing.T) {
-	s := newScroll(t, 6, []uint64{2, 3, 6}, 1)
+	s := newScroll(t, 3, []uint64{1, 2, 3}, 1)
+	pubs := []ed25519.PublicKey{public(1)}
 	for _, file := range []string{EntriesFile, SealsFile, TreeFile} {
 		for at := range s.files[file] {
 			b := bytes.Clone(s.files[file])
 			b[at] ^= 1 << (at % 8)
-			for _, pubs := range [][]ed25519.PublicKey{{public(1)}, nil} {
-				r, err := VerifyTranscript(s.bundle(map[string][]byte{file: b}), pubs)
-				if errors.Is(err, ErrUnreadable) && strings.Contains(err.Error(), "newer") {
-					continue // the format's number
-				}
-				if err != nil || !covers(r.Findings, file, at) {
-					t.Fatalf("%s: byte %d of %q: %+v, %v", file, at, around(b, at), r, err)
-				}
+			r, err := VerifyTranscript(s.bundle(map[string][]byte{file: b}), pubs[:at%2]) // with the key, and with the bundle's own
+			if errors.Is(err, ErrUnreadable) && strings.Contains(err.Error(), "newer") {
+				continue // the format's number
+			}
+			if err != nil || !covers(r.Findings, file, at) {
+				t.Fatalf("%s: byte %d of %q: %+v, %v", file, at, around(b, at), r, err)
 			}
 		}
 	}
@@ -55,7 +54,7 @@ func TestEachFlippedByteOfABundleIsFoundAndNamed(t *testing.T) {
 func around(b []byte, at int) []byte { return b[max(0, at-20):min(len(b), at+20)] }
 
 func TestEachByteRemovedOrAddedIsFoundAndNamed(t *testing.T) {
-	s := newScroll(t, 4, []uint64{2, 4}, 1)
+	s := newScroll(t, 2, []uint64{1, 2}, 1)
 	for _, file := range []string{EntriesFile, SealsFile, TreeFile} {
 		for at := range len(s.files[file]) + 1 {
 			for _, add := range []string{"", "0\n "[at%3 : at%3+1]} {
@@ -311,7 +310,7 @@ func TestAListOfTreesWithATickMissingIsFound(t *testing.T) {
 }
 
 func TestEachFlippedByteOfAListOfTreesIsFoundAndNamed(t *testing.T) {
-	s := newScroll(t, 4, []uint64{1, 2, 4}, 1)
+	s := newScroll(t, 3, []uint64{1, 2, 3}, 1)
 	for at := range s.files[TreesFile] {
 		b := bytes.Clone(s.files[TreesFile])
 		b[at] ^= 1

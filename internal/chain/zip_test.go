@@ -31,7 +31,7 @@ func (s *scroll) archive(t testing.TB) []byte {
 
 // The container's own words, as the time of a file or the software that packed it, are no evidence. All else is found.
 func TestEachFlippedByteOfAnArchiveIsFoundOrChangesNoFile(t *testing.T) {
-	s := newScroll(t, 3, []uint64{1, 3}, 1)
+	s := newScroll(t, 1, []uint64{1}, 1)
 	whole := s.archive(t)
 	pubs := []ed25519.PublicKey{public(1)}
 	found := 0
