@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"parley/chat"
 	"parley/chat/chattest"
@@ -84,6 +85,36 @@ func TestAHeadhunterGetsACardAndNoName(t *testing.T) {
 				t.Errorf("%s: hana sees %+v", name, m)
 			}
 		}
+	}
+}
+
+// R3: a domain withdraws a resume long after it was sent, again and again with one outcome; what it says of a file stands.
+func TestADomainRecallsAtAnyTime(t *testing.T) {
+	n, clock := startAt(t, chat.Neighbours{})
+	id := n.NewConversation()
+	resume := chat.Posting{Sender: chattest.Ann.User, Draft: chattest.Drafted(t, id, chat.TypeResume, wire.ResumeContent{Card: card, Attachment: "a1", Name: "cv.pdf"})}
+	resume.CID = "exchange/1/accepted"
+	sent, err := n.Put(t.Context(), resume)
+	if err != nil || sent.Changed {
+		t.Fatalf("%+v, %v", sent, err)
+	}
+	if e := n.As(chattest.Rob).Sees(id, sent.Seq); !strings.Contains(string(e.Content), "cv.pdf") {
+		t.Errorf("rob sees %s", e.Content)
+	}
+	clock.Advance(1000 * time.Hour)
+	recall := chat.Posting{Sender: chattest.Ann.User, Draft: chattest.Drafted(t, id, chat.TypeRecall, wire.RecallContent{Target: sent.Seq})}
+	recall.CID = "exchange/1/withdrawn"
+	for i := range 3 {
+		if a, err := n.Put(t.Context(), recall); err != nil || a.Seq != sent.Seq+1 || a.Dup != (i > 0) {
+			t.Errorf("try %d: %+v, %v; want seq %d", i, a, err, sent.Seq+1)
+		}
+	}
+	if e := n.As(chattest.Rob).Sees(id, sent.Seq); string(e.Content) != `{"recalled":true}` {
+		t.Errorf("rob sees %s", e.Content)
+	}
+	recall.Sender = chattest.Rob.User
+	if _, err := n.Put(t.Context(), recall); err == nil {
+		t.Error("another's entry was recalled")
 	}
 }
 

@@ -39,11 +39,14 @@ func (s *Service) replies(ctx context.Context, w *writing, to Seq) error {
 	return err
 }
 
-// prepareMedia puts what the server knows of the attachment in place of what the client says of it.
+// prepareMedia puts what the server knows of the attachment in place of what a client says of it.
 func (s *Service) prepareMedia(ctx context.Context, w *writing) error {
 	c := w.value.(wire.MediaContent)
 	if err := s.replies(ctx, w, c.Reply); err != nil {
 		return err
+	}
+	if w.put {
+		return nil
 	}
 	f, err := s.describe(ctx, w, c.Attachment)
 	if err != nil {
@@ -68,8 +71,11 @@ func (s *Service) prepareResume(ctx context.Context, w *writing) error {
 		return w.becomes(card)
 	}
 	w.discloses = w.sender
-	if c.Attachment == "" {
+	switch {
+	case c.Attachment == "":
 		return w.becomes(card)
+	case w.put:
+		return nil
 	}
 	f, err := s.describe(ctx, w, c.Attachment)
 	if err != nil {

@@ -63,8 +63,8 @@ func (s *Service) Post(ctx context.Context, id ConversationID, d Draft) (Ack, er
 }
 
 // Put appends for a domain that builds on the log; it asks neither the table of authorisation nor the gates, and lets a domain
-// recall and edit at any time. What holds of an entry's type holds: facts of attachments, T3, T6. It is idempotent by the
-// sender and the cid, any printable text of [MaxClientID] bytes. A step that can't be taken is [ErrTurn], wrapped.
+// recall and edit at any time; what a content says of its attachment is the domain's word. T3 and T6 hold. It is idempotent by
+// the sender and the cid, any printable text of [MaxClientID] bytes. A step that can't be taken is [ErrTurn], wrapped.
 func (s *Service) Put(ctx context.Context, p Posting) (Ack, error) {
 	c, err := s.circle(ctx, p.Conversation)
 	if err != nil {
@@ -80,6 +80,9 @@ func (s *Service) Put(ctx context.Context, p Posting) (Ack, error) {
 	w.put, w.discloses, w.turn = true, p.Discloses, p.Turn
 	if p.Sender != "" {
 		if err := s.prepare(ctx, &w); err != nil {
+			if ack, ok := s.stored(ctx, p.Sender, p.Draft, err); ok {
+				return ack, nil
+			}
 			return Ack{}, err
 		}
 	}
