@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"parley/chat/moderation"
 	"parley/internal/outbox"
 	"parley/storage/bus/redis"
 	"parley/storage/db"
@@ -119,6 +120,9 @@ func (c *Config) checkOutward() error {
 	var errs []error
 	if c.DrainFor < 0 || c.DrainFor > longestDrain {
 		errs = append(errs, &wrong{"drain-for", c.DrainFor.String() + " is out of range", "write 0s to 2h"})
+	}
+	if c.Rules != "" {
+		errs = append(errs, refused("rules", moderation.Check(c.Rules, moderation.Where{Region: c.Region, Recipients: c.Recipient})))
 	}
 	if c.Webhook == "" {
 		if len(c.WebhookSecret) > 0 {

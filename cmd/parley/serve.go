@@ -73,6 +73,7 @@ func (c *Config) server(io streams) (server.Config, error) {
 		Engines:     engines,
 		Cluster:     server.Cluster{Address: c.Cluster, TLS: c.ClusterTLS},
 		Outward:     server.Outward{Region: c.Region, Recipients: c.Recipient, Webhook: string(c.Webhook), Secrets: plain(c.WebhookSecret)},
+		Rules:       c.Rules,
 		DrainFor:    time.Duration(c.DrainFor),
 		BehindProxy: c.BehindProxy, Origins: origins(c.Origin),
 		Tokens:    identity.VerifierConfig{Issuer: c.Issuer, Audience: c.Audience, JWKSURL: c.JWKSURL, Skew: time.Duration(c.ClockSkew)},

@@ -29,6 +29,8 @@ type Config struct {
 	Cluster Cluster
 	// Outward is what leaves the server.
 	Outward Outward
+	// Rules is the file of what messages may hold; empty: the built-in ones.
+	Rules string
 	// Limits bound sessions; zero fields mean the gateway's defaults.
 	Limits gateway.Limits
 	// DrainFor is how long a stop waits for interviews to end before it hands them to other nodes; Hurry, once closed, ends

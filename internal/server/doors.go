@@ -53,7 +53,7 @@ func (s *Server) listen(ctx context.Context, what, addr string, conf *tls.Config
 // wrapper for each of its connections; the gateway counts them.
 func (s *Server) handler() http.Handler {
 	api := admin.New(admin.Config{
-		Verifier: s.node.verifier, Conversations: s.node.chat, Directory: s.node.chat, Crowds: s.node.crowd, People: s.node.people, Interviews: s.node.router, Recordings: shown{s.node.recorder},
+		Verifier: s.node.verifier, Conversations: s.node.chat, Directory: s.node.chat, Crowds: s.node.crowd, People: s.node.people, Attachments: s.node.attachments, Transcripts: s.node.sealer, Interviews: s.node.router, Recordings: shown{s.node.recorder},
 		Revoker: s.node.revoker, Sessions: revoked{&s.node}, Audit: s.node.audit, Signer: s.node.vault, Grants: s.node.grants, Texts: s.node.texts,
 		Figures: s.metrics, LastHead: s.node.heads.lastHead, Version: s.cfg.Build, Address: s.address(),
 		Outbox: s.graves(), Metrics: s.metrics, Log: s.log,

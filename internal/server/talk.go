@@ -6,8 +6,10 @@ import (
 
 	"parley/chat"
 	"parley/chat/appointment"
+	"parley/chat/attach"
 	"parley/chat/crowd"
 	"parley/chat/exchange"
+	"parley/chat/moderation"
 	"parley/chat/people"
 	"parley/chat/sealer"
 	"parley/internal/identity"
@@ -18,6 +20,8 @@ import (
 type talk struct {
 	chat         *chat.Service
 	people       *people.Service
+	moderation   *moderation.Service
+	attachments  *attach.Service
 	exchanges    *exchange.Service
 	appointments *appointment.Service
 	sealer       *sealer.Sealer
@@ -32,19 +36,36 @@ func (s *Server) openTalk() error {
 	n.people = people.New(people.Config{
 		Store: n.db.People(), Vault: n.vault, Chat: n.chat, Hub: n.hub, Metrics: s.metrics,
 	})
-	n.exchanges = exchange.New(n.chat, exchange.Config{Log: s.log, Metrics: s.metrics})
+	rules := moderation.Builtin()
+	if s.cfg.Rules != "" {
+		var err error
+		if rules, err = moderation.Load(s.cfg.Rules, moderation.Where{Region: s.cfg.Outward.Region, Recipients: s.cfg.Outward.Recipients}); err != nil {
+			return err
+		}
+	}
+	n.moderation = moderation.New(moderation.Config{
+		Store: n.db.Moderation(), Vault: n.vault, Chat: n.chat, Entries: n.db.Chat(), Rules: rules, Events: n.outbox != nil,
+		Trust: s.cfg.Engines.Trust, Log: s.log, Metrics: s.metrics,
+	})
+	n.attachments = attach.New(attach.Config{
+		Store: n.db.Attachments(), Sweeps: n.db.Attachments(), Bucket: n.objects, Vault: n.vault, Chat: n.chat, Grants: n.grants,
+		Log: s.log, Metrics: s.metrics,
+	})
+	n.exchanges = exchange.New(n.chat, exchange.Config{Attachments: n.attachments, Log: s.log, Metrics: s.metrics})
 	n.appointments = appointment.New(n.chat, appointment.Config{Metrics: s.metrics})
 	n.crowd = crowd.New(crowd.Config{
-		Store: n.db.Crowd(), Sealer: words{n.chat}, Bus: n.hub, Node: n.name, Log: s.log, Metrics: s.metrics,
+		Store: n.db.Crowd(), Sealer: words{n.chat}, Gate: screen{n.moderation}, Bus: n.hub, Node: n.name, Log: s.log, Metrics: s.metrics,
 	})
-	n.chat.Use(chat.Neighbours{Gates: []chat.Gate{n.people}, Openers: []chat.Opener{n.people}, Preferences: n.people})
+	n.chat.Use(chat.Neighbours{
+		Gates: []chat.Gate{n.people, n.moderation}, Openers: []chat.Opener{n.people}, Preferences: n.people, Attachments: n.attachments,
+	})
 	return nil
 }
 
 // domains are what the gateway's clients may ask for beside the log.
 func (t *talk) domains() gateway.Domains {
 	return gateway.Domains{
-		Exchanges: t.exchanges, Appointments: t.appointments, People: t.people, Receipts: t.sealer.Receipts(t.chat),
+		Exchanges: t.exchanges, Appointments: t.appointments, Attachments: t.attachments, People: t.people, Reports: t.moderation, Receipts: t.sealer.Receipts(t.chat),
 	}
 }
 
