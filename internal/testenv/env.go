@@ -14,6 +14,7 @@ import (
 	"parley/internal/identity"
 	"parley/internal/server"
 	"parley/internal/testenv/testlog"
+	"parley/signal/gateway"
 )
 
 // key and secret sign the actors' tokens.
@@ -48,6 +49,7 @@ func (e *Env) start() {
 		HTTP: "127.0.0.1:0", Admin: "127.0.0.1:0", UDP: netip.MustParseAddrPort("127.0.0.1:0"), UDPWorkers: 1,
 		Public: []netip.Addr{netip.MustParseAddr("127.0.0.1")},
 		Data:   e.data, Build: "testenv",
+		Limits: gateway.Limits{Frames: 500, Burst: 5000}, // actors are quicker than people
 		Tokens: identity.VerifierConfig{Keys: map[string][]byte{key: secret}},
 		Log:    slog.New(slog.NewJSONHandler(e.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
