@@ -23,14 +23,14 @@ const (
 		CROSS JOIN chat_conversations c ON c.id = w.value
 		LEFT JOIN chat_seals s ON s.conversation = c.id AND s.seal = (SELECT max(seal) FROM chat_seals WHERE conversation = c.id)`
 
-	spansPostgres = `SELECT e.* FROM unnest($1::text[], $2::bigint[], $3::bigint[]) w (id, low, high)
-		CROSS JOIN LATERAL (SELECT ` + spanColumns + ` FROM chat_entries WHERE conversation = w.id AND seq > w.low AND seq <= w.high
+	spansPostgres = `SELECT ` + spanColumns + ` FROM unnest($1::text[], $2::bigint[], $3::bigint[]) w (id, low, high)
+		CROSS JOIN LATERAL (SELECT * FROM chat_entries WHERE conversation = w.id AND seq > w.low AND seq <= w.high
 			ORDER BY seq OFFSET 0) e`
 
-	spansSQLite = `SELECT ` + spanColumns + ` FROM json_each($1) w CROSS JOIN chat_entries
-		WHERE conversation = json_extract(w.value, '$[0]') AND seq > json_extract(w.value, '$[1]') AND seq <= json_extract(w.value, '$[2]')`
+	spansSQLite = `SELECT ` + spanColumns + ` FROM json_each($1) w CROSS JOIN chat_entries e
+		WHERE e.conversation = json_extract(w.value, '$[0]') AND e.seq > json_extract(w.value, '$[1]') AND e.seq <= json_extract(w.value, '$[2]')`
 
-	spanColumns = `conversation, seq, sender, cid, time_us, type, sealed`
+	spanColumns = `e.conversation, e.seq, e.sender, e.cid, e.time_us, e.type, e.sealed`
 )
 
 // Standings implements [sealer.Store].
