@@ -114,7 +114,7 @@ func (s *Service) receive(ctx context.Context, row *Row, name string, body io.Re
 		if err != nil {
 			return errCut
 		}
-		if n < PartSize {
+		if n < PartSize && row.Received < row.Announced {
 			return nil
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"parley/storage/object"
 )
@@ -95,15 +96,9 @@ func (r *reader) fetch(block int64) error {
 	if err := get(r.ctx, r.bucket, r.key, from, raw); err != nil {
 		return err
 	}
-	r.from, r.plain = block*blockSize, r.plain[:0]
-	for ; len(raw) > 0; block++ {
-		n := r.length(block) + tagSize
-		plain, err := r.open(r.plain[len(r.plain):], raw[:n], block)
-		if err != nil {
-			r.plain = r.plain[:0]
-			return fmt.Errorf("object %s: %w", r.key, err)
-		}
-		raw, r.plain = raw[n:], append(r.plain, plain...)
+	plain, err := r.open(r.plain[:0], raw, block)
+	if r.from, r.plain = block*blockSize, plain; err != nil {
+		return fmt.Errorf("object %s: %w", r.key, err)
 	}
 	return nil
 }
@@ -129,6 +124,7 @@ type parts struct {
 	open   func(Part) (*sealer, error)
 	all    []Part
 	held   [2]heldPart // the last used first
+	raw    []byte
 }
 
 type heldPart struct {
@@ -179,16 +175,18 @@ func (p *parts) load(part Part) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := reader{sealer: s, ctx: p.ctx, bucket: p.bucket, key: part.Object}
-	plain := p.held[0].plain
-	if int64(cap(plain)) < part.Size {
-		plain = make([]byte, part.Size)
-	}
-	plain = plain[:part.Size]
+	plain := p.held[0].plain[:0]
 	p.held[0] = heldPart{plain: plain} // nothing to trust until it is read
-	if _, err := io.ReadFull(io.NewSectionReader(&r, 0, part.Size), plain); err != nil {
-		return nil, fmt.Errorf("read part at %d: %w", part.Start, err)
+	if length := sealedLength(part.Size); int64(cap(p.raw)) < length {
+		p.raw = make([]byte, length)
 	}
-	p.held[0].Part = part
+	raw := p.raw[:sealedLength(part.Size)]
+	if err := get(p.ctx, p.bucket, part.Object, 0, raw); err != nil {
+		return nil, err
+	}
+	if plain, err = s.open(slices.Grow(plain, int(part.Size)), raw, 0); err != nil {
+		return nil, fmt.Errorf("part at %d: %w", part.Start, err)
+	}
+	p.held[0] = heldPart{part, plain}
 	return plain, nil
 }

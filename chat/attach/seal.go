@@ -98,13 +98,17 @@ func (s *sealer) nonce(block int64) []byte {
 // length is that of a block in plain text.
 func (s *sealer) length(block int64) int { return int(min(blockSize, s.size-block*blockSize)) }
 
-// open opens the sealed block into dst, which has no bytes yet and room for them.
+// open appends to dst what whole sealed blocks hold, the first by its index.
 func (s *sealer) open(dst, sealed []byte, block int64) ([]byte, error) {
-	plain, err := s.aead.Open(dst, s.nonce(block), sealed, nil)
-	if err != nil {
-		return nil, fmt.Errorf("open block %d: %w", block, err)
+	for ; len(sealed) > 0; block++ {
+		n := s.length(block) + tagSize
+		var err error
+		if dst, err = s.aead.Open(dst, s.nonce(block), sealed[:n], nil); err != nil {
+			return nil, fmt.Errorf("open block %d: %w", block, err)
+		}
+		sealed = sealed[n:]
 	}
-	return plain, nil
+	return dst, nil
 }
 
 // sealed is a plain text as it is put: each block is sealed when it is read. It reads the same every time. Any goroutine may

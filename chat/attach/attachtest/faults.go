@@ -45,6 +45,13 @@ func (f *Faults) Calls() int {
 	return f.calls
 }
 
+// Reached sets what Calls returns, for a test that has gone on after what it counted.
+func (f *Faults) Reached(calls int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = calls
+}
+
 // do makes a call.
 func (f *Faults) do(call func() error) error {
 	f.mu.Lock()
