@@ -18,7 +18,7 @@ const made = new Map();
 
 /** @param {Conversation} c @param {Message} m @returns {HTMLElement} the same one for the same message */
 export function mediaOf(c, m) {
-  const key = `${c.id} ${m.key} ${lang()}`;
+  const key = [c.id, m.key, lang(), m.content.duration_ms ?? ""].join(" ");
   const known = made.get(key);
   if (known) return known;
   const element = (makers[m.type] ?? fileLine)(c, m);

@@ -96,8 +96,9 @@ export function whenWords(time) {
 
 /** @param {number} n @returns {string} 1.2 MB */
 export function bytes(n) {
-  const step = n < 1000 ? 0 : n < 1e6 ? 1 : 2;
-  return new Intl.NumberFormat(tag(), { style: "unit", unit: ["byte", "kilobyte", "megabyte"][step], unitDisplay: "short", maximumFractionDigits: step > 1 ? 1 : 0 }).format(n / 1000 ** step);
+  const large = n >= 1e6;
+  const unit = new Intl.NumberFormat(tag(), { style: "unit", unit: large ? "megabyte" : "kilobyte", unitDisplay: "short", maximumFractionDigits: large ? 1 : 0 });
+  return unit.format(large ? n / 1e6 : Math.max(1, n / 1000));
 }
 
 /** @param {number} part from 0 to 1 @returns {string} */

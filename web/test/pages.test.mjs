@@ -7,7 +7,9 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { png } from "./files.mjs";
 import { artifacts, locales, missing, person, sizes, startBrowser, startParley } from "./harness.mjs";
+import { openWith, sit } from "./people.mjs";
 
 const why = missing();
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -35,25 +37,86 @@ const pages = [
     return r;
   }],
   ["chat", async (r) => {
-    await r.at("conversation").first().click();
+    await openWith(r, "candidate");
     await r.at("message").last().waitFor(patience);
     return r;
   }],
+  ["cards", async (r) => {
+    await r.at("job-card").scrollIntoViewIfNeeded(patience);
+    return r;
+  }],
+  ["menu", async (r) => {
+    const message = r.at("message").filter({ hasText: "稍后见" });
+    await message.hover();
+    await message.locator('[data-testid="message-menu"]').click();
+    await r.at("menu-reply").waitFor();
+    return r;
+  }],
+  ["reply", async (r) => {
+    await r.at("menu-reply").click();
+    await r.at("about-cancel").waitFor();
+    return r;
+  }],
+  ["appoint", async (r) => {
+    await r.at("about-cancel").click();
+    await r.at("tool-appoint").click();
+    await r.at("form").waitFor();
+    return r;
+  }],
+  ["report", async (r) => {
+    await r.page.keyboard.press("Escape");
+    await r.at("more").click();
+    await r.at("menu-report").click();
+    await r.at("form").waitFor();
+    return r;
+  }],
+  ["insight", async (r) => {
+    await r.page.keyboard.press("Escape");
+    await r.at("insight").click(patience);
+    await r.page.locator(".hint.insight").waitFor();
+    return r;
+  }],
   ["masked", async (r) => {
+    await r.page.keyboard.press("Escape");
     await r.at("masked").click();
     await r.page.locator(".hint").waitFor();
     return r;
   }],
   ["disclose", async (r, c) => {
     await r.page.keyboard.press("Escape");
-    await c.page.goto("/chat.html#seat=candidate");
-    await c.at("conversation").first().click(patience);
+    await sit(c, "candidate");
     await c.at("disclose").click(patience);
     await c.at("dialog").waitFor();
     return c;
   }],
-  ["consent", async (r, c) => {
+  ["resume", async (r, c) => {
     await c.page.keyboard.press("Escape");
+    await c.at("tool-resume").click();
+    await c.at("form").waitFor();
+    return c;
+  }],
+  ["voice", async (r, c) => {
+    await c.page.keyboard.press("Escape");
+    await c.at("voice-record").click();
+    await c.at("voice-send").and(c.page.locator(":enabled")).waitFor(patience);
+    return c;
+  }],
+  ["search", async (r, c) => {
+    await c.at("voice-discard").click();
+    if (await c.at("back").isVisible()) await c.at("back").click();
+    await c.at("search").fill("团队");
+    await c.at("result").first().waitFor(patience);
+    return c;
+  }],
+  ["settings", async (r, c) => {
+    await c.at("search").press("Escape");
+    await c.at("settings").click();
+    await c.at("set-insight").waitFor(patience);
+    return c;
+  }],
+  ["consent", async (r, c) => {
+    await c.at("settings-back").click();
+    await openWith(c, "recruiter");
     await r.at("head-interview").click(patience);
     await r.at("consent-agree").waitFor(patience);
     return r;
@@ -88,6 +151,12 @@ const pages = [
     await c.at("interview-play").click(patience);
     await c.at("play-toggle").waitFor({ timeout: 30_000 });
     return c;
+  }],
+  ["headhunter", async (r) => {
+    await r.page.goto("/");
+    await sit(r, "headhunter");
+    await r.at("resume-card").waitFor(patience);
+    return r;
   }],
 ];
 
@@ -131,12 +200,33 @@ describe("the pages", { skip: why }, () => {
 /** What the pages have to show: some messages, an interview that ended with a recording, and one that is open. @param {import("playwright-core").Browser} browser @param {string} base */
 async function live(browser, base) {
   const [r, c] = await Promise.all([person(browser, base), person(browser, base)]);
-  for (const [who, seat] of /** @type {const} */ ([[r, "recruiter"], [c, "candidate"]])) {
-    await who.page.goto(`/chat.html#seat=${seat}`);
-    await who.at("conversation").first().click(patience);
-  }
+  await sit(r, "headhunter");
+  await sit(c, "candidate", "headhunter");
+  await c.at("tool-resume").click();
+  await c.at("form-submit").click();
+  await r.at("resume-card").waitFor(patience);
+  await r.page.goto("/");
+  await sit(r, "recruiter");
+  await c.page.goto("/");
+  await sit(c, "candidate");
   await write(r, "您好，看到您的简历与我们的前端岗位很匹配，方便聊聊吗？");
   await write(c, "您好，方便的。想先了解一下团队和技术栈。");
+  await r.at("tool-job").click();
+  await r.at("form-submit").click();
+  await c.at("job-card").waitFor(patience);
+  await c.at("files").setInputFiles([png("board.png", 640, 400)]);
+  await r.at("picture").waitFor(patience);
+  await r.at("tool-exchange").click();
+  await r.at("menu-wechat").click();
+  await r.at("field-value").fill("wang-min_88");
+  await r.at("form-submit").click();
+  await c.at("exchange-accept").click(patience);
+  await c.at("field-value").fill("xiaoming-li");
+  await c.at("form-submit").click();
+  await r.at("exchange-show").click(patience);
+  await r.at("tool-appoint").click();
+  await r.at("form-submit").click();
+  await c.at("appointment-accept").waitFor(patience);
   await write(r, "团队十二个人，负责候选人端与招聘端的网页。\n今天下午三点可以视频聊半小时吗？");
   await write(c, "可以，稍后见。");
   await r.at("start-interview").click(patience);
@@ -185,7 +275,7 @@ async function looksRight(page, lang) {
   assert.equal(found.lang, { zh: "zh-CN", en: "en" }[lang]);
   assert.ok(found.wide <= 0, `the page is ${found.wide} px too wide`);
   assert.deepEqual(found.out, [], "what sticks out of the screen");
-  assert.doesNotMatch(found.text, /\b(app|home|chat|state|masked|disclose|system|connection|interview|consent|devices|call|summary|play)\.[a-z]/, "a key in place of a sentence");
+  assert.doesNotMatch(found.text, /\b(app|home|chat|state|masked|disclose|system|connection|interview|consent|devices|call|summary|play|tab|search|quota|presence|insight|message|recalled|reaction|reply|edit|confirm|tool|phrases?|greetings|voice|media|resume|job|exchange|wechat|phone|appointment|blocks?|report|settings|channel|notice)\.[a-z]/, "a key in place of a sentence");
   assert.doesNotMatch(found.text, /undefined|\bNaN\b|\[object|\{\w+\}/, "a value in place of words");
   assert.equal(found.unnamed, 0);
 }
