@@ -96,8 +96,9 @@ type (
 		Attachment string `path:"attachment" maxLength:"64"`
 	}
 	appendAttachment struct {
-		attachmentPath
-		Offset int64 `header:"Upload-Offset" required:"true" minimum:"0" doc:"Where the body belongs; what has come so far"`
+		ID         string `path:"id" maxLength:"64" doc:"The conversation"`
+		Attachment string `path:"attachment" maxLength:"64"`
+		Offset     int64  `header:"Upload-Offset" required:"true" minimum:"0" doc:"Where the body belongs; what has come so far"`
 		transfer
 	}
 	uploaded struct {
