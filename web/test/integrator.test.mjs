@@ -12,7 +12,14 @@ import { missing, startBrowser, startParley } from "./harness.mjs";
 
 const why = missing();
 const page = readFileSync(join(import.meta.dirname, "../client/README.md"), "utf8");
-const [start, chat, interview, recordings] = page.split("```js\n").slice(1).map((part) => part.split("```")[0]);
+/** The examples under a heading. @param {string} title */
+const examples = (title) => page.split(/^## /m).filter((part) => part.startsWith(`${title}\n`)).flatMap((part) => part.split("```js\n").slice(1).map((code) => code.split("```")[0]));
+const [start] = page.split("```js\n").slice(1).map((part) => part.split("```")[0]);
+const [chat, more, doubt] = examples("Chat");
+const [ask, answer] = examples("What two sides agree on");
+const [interview] = examples("Interviews");
+const [recordings] = examples("Recordings");
+const [people] = examples("People");
 
 describe("an application of one's own", { skip: why }, () => {
   /** @type {Awaited<ReturnType<typeof startParley>>} */
@@ -62,6 +69,35 @@ describe("an application of one's own", { skip: why }, () => {
     const mine = "conversation.messages().filter((m) => m.mine).at(-1)";
     const done = once("conversation", `${mine}?.seq && conversation.disclosed`);
     assert.equal(await runs("candidate", chat + done, `${mine}.content.text`), "你好");
+  });
+
+  test("changes what it said, answers, and sends files from its own origin", async () => {
+    const sent = once("conversation", "conversation.messages().some((m) => m.mine && m.seq > 0)");
+    const stored = once("conversation", "conversation.messages().some((m) => m.type === 'file' && m.seq > 0) && conversation.messages().some((m) => m.revised === 'edit' && m.reactions.size)");
+    const shown = "conversation.messages().filter((m) => m.mine && m.seq > 0).map((m) => m.content.text ?? m.content.name)";
+    const given = "const conversation = parley.chat.get(id);\nconversation.send('hello');\n";
+    const [texts, searched] = await runs("recruiter", `${given}${sent}${more}${stored}`, `[${shown}, Array.isArray(entries)]`);
+    assert.deepEqual([texts.slice(-3), searched], [["您好", "十二个人，分两个小组。", "notes.txt"], true]);
+  });
+
+  test("asks the person when the server does", async () => {
+    const given = "const conversation = parley.chat.get(id);\nglobalThis.confirm = () => true;\n";
+    const sends = `conversation.send("Call me: 13800138000");\n${once("conversation", "conversation.messages().at(-1)?.mine && conversation.messages().at(-1).seq > 0")}`;
+    assert.match(await runs("candidate", `${given}${doubt}${sends}`, "conversation.messages().at(-1).content.text"), /13800138000/);
+  });
+
+  test("agrees with the other side", async () => {
+    const given = "const conversation = parley.chat.get(id);\n";
+    await runs("recruiter", `${given}${ask}`, "1");
+    const told = once("conversation", "conversation.appointments.current && conversation.exchanges.pending('wechat')");
+    const past = "await conversation.older();\n";
+    assert.deepEqual(await runs("candidate", `${given}${past}${told}${answer}`, "[value, meeting.minutes]"), ["wang-min_88", 45]);
+  });
+
+  test("sets what others see", async () => {
+    const given = "const conversation = parley.chat.get(id);\n";
+    const done = once("parley.people", "parley.people.settings && !parley.people.settings.receipts");
+    assert.deepEqual(await runs("recruiter", `${given}${people}${done}`, "[blocked, parley.people.quota.limit > 0]"), [[], true]);
   });
 
   test("holds an interview and plays it", async () => {

@@ -79,7 +79,7 @@ const pages = [
   ["masked", async (r) => {
     await r.page.keyboard.press("Escape");
     await r.at("masked").click();
-    await r.page.locator(".hint").waitFor();
+    await r.page.locator("#masked-why").waitFor();
     return r;
   }],
   ["disclose", async (r, c) => {
