@@ -11,6 +11,8 @@ export const enRecruiting = {
   "home.seat.headhunter": "Enter as the headhunter",
   "home.seat.headhunter.about": "Sees résumé cards only and reaches candidates by virtual number; phone and WeChat stay hidden.",
 
+  "home.step.agree": "Send a résumé, exchange WeChat, arrange when to meet; then take the headhunter's seat and see what is withheld.",
+
   "tab.label": "Kinds of conversations",
   "tab.all": "All",
   "tab.unread": "Unread",

@@ -48,7 +48,7 @@ class HomePage extends View {
           h("h2", {}, t("home.try")), h("p", { class: "muted" }, t("home.try.hint")), this.#seatTrouble,
           h("ul", { class: "seats" }, demoSeats.map((seat) => this.#seat(seat)))),
         h("section", {}, h("h2", {}, t("home.steps")),
-          h("ol", { class: "steps" }, h("li", {}, t("home.step.1")), h("li", {}, t("home.step.2")), h("li", {}, t("home.step.3")))),
+          h("ol", { class: "steps" }, h("li", {}, t("home.step.1")), h("li", {}, t("home.step.agree")), h("li", {}, t("home.step.2")), h("li", {}, t("home.step.3")))),
         h("section", { class: "machine" }, h("h2", {}, t("home.status")), this.#figures, this.#trouble)));
   }
 

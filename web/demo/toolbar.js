@@ -11,6 +11,7 @@ import { t } from "./strings.js";
 /** @typedef {import("../client/index.js").Conversation} Conversation */
 
 const mostPhrases = 12;
+const mostGreetings = 3;
 
 /**
  * @param {Conversation} c
@@ -83,7 +84,7 @@ export class Greetings extends View {
 
   update() {
     const c = this.conversation;
-    const greetings = phrases("greetings");
+    const greetings = phrases("greetings").slice(0, mostGreetings);
     const wanted = !c.self?.spoke && c.complete && !c.messages().some((m) => m.mine);
     this.hidden = !wanted;
     refill(this, [wanted, greetings], () => wanted && [

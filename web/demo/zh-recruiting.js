@@ -7,6 +7,8 @@ export const zhRecruiting = {
   "home.seat.headhunter": "以猎头身份进入",
   "home.seat.headhunter.about": "只看得到简历卡片，联系一律经由虚拟号，看不到求职者的电话与微信。",
 
+  "home.step.agree": "发简历、交换微信、约面试时间；再换到猎头席位，看看他看不到什么。",
+
   "tab.label": "会话分类",
   "tab.all": "全部",
   "tab.unread": "未读",
