@@ -84,7 +84,7 @@ func TestNothingSentToTheRecruiterNamesTheCandidate(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = session.Close() })
-	recruiter := side{actor, session, pushed}
+	recruiter := side{actor, env, session, pushed}
 
 	opened := recruiter.ask(t, wire.InterviewOpen{Conversation: conversation}).(wire.InterviewState)
 	theySeeEachOther(t, opened.Interview, recruiter, candidate)
@@ -140,7 +140,7 @@ func TestARevokedTokenEndsTheInterviewItTakesPartIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = session.Close() })
-	recruiter := side{actor, session, pushed}
+	recruiter := side{actor, env, session, pushed}
 	opened := recruiter.ask(t, wire.InterviewOpen{Conversation: conversation}).(wire.InterviewState)
 	theySeeEachOther(t, opened.Interview, recruiter, candidate)
 

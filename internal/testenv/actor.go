@@ -14,16 +14,17 @@ type Actor struct {
 	Role          identity.Role
 	Family, Given string
 	Company       string
+	CompanyID     identity.CompanyID
 
 	env *Env
 }
 
 // cast is who there is, by seat. Each one's token proves all that the role needs.
 var cast = map[string]Actor{
-	"recruiter":  {ID: "u-recruiter", Role: identity.Recruiter, Family: "王", Given: "经理", Company: "示例科技"},
+	"recruiter":  {ID: "u-recruiter", Role: identity.Recruiter, Family: "王", Given: "经理", Company: "示例科技", CompanyID: "c-1"},
 	"candidate":  {ID: "u-candidate", Role: identity.Candidate, Family: "李", Given: "晓明"},
-	"headhunter": {ID: "u-headhunter", Role: identity.Headhunter, Family: "陈", Given: "思远", Company: "远航猎头"},
-	"host":       {ID: "u-host", Role: identity.Recruiter, Family: "周", Given: "雨桐", Company: "示例科技"},
+	"headhunter": {ID: "u-headhunter", Role: identity.Headhunter, Family: "陈", Given: "思远", Company: "远航猎头", CompanyID: "c-2"},
+	"host":       {ID: "u-host", Role: identity.Recruiter, Family: "周", Given: "雨桐", Company: "示例科技", CompanyID: "c-1"},
 	"viewer":     {ID: "u-viewer", Role: identity.Viewer, Family: "孙", Given: "悦"},
 	"support":    {ID: "u-support", Role: identity.Support},
 	"approver":   {ID: "u-approver", Role: identity.Approver},
@@ -56,7 +57,7 @@ func (a *Actor) Claims() identity.Claims {
 		User: a.ID, Role: a.Role, Age: identity.Adult, Factors: []string{"pwd", "otp"}, Issued: now, Expires: now.Add(time.Hour),
 	}
 	if a.Company != "" {
-		c.Company, c.Attested = "c-1", now.Add(time.Hour)
+		c.Company, c.Attested = a.CompanyID, now.Add(time.Hour)
 	}
 	return c
 }

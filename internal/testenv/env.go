@@ -88,11 +88,12 @@ func (e *Env) Logs() string { return e.log.String() }
 func (e *Env) Open(key, title string, seats ...string) string {
 	e.t.Helper()
 	type member struct {
-		User       identity.UserID `json:"user"`
-		Role       identity.Role   `json:"role"`
-		FamilyName string          `json:"family_name"`
-		GivenName  string          `json:"given_name"`
-		Company    string          `json:"company,omitempty"`
+		User       identity.UserID    `json:"user"`
+		Role       identity.Role      `json:"role"`
+		FamilyName string             `json:"family_name"`
+		GivenName  string             `json:"given_name"`
+		Company    string             `json:"company,omitempty"`
+		CompanyID  identity.CompanyID `json:"company_id,omitempty"`
 	}
 	body := struct {
 		Key     string   `json:"key"`
@@ -101,7 +102,7 @@ func (e *Env) Open(key, title string, seats ...string) string {
 	}{Key: key, Title: title}
 	for _, seat := range seats {
 		a := e.As(seat)
-		body.Members = append(body.Members, member{a.ID, a.Role, a.Family, a.Given, a.Company})
+		body.Members = append(body.Members, member{a.ID, a.Role, a.Family, a.Given, a.Company, a.CompanyID})
 	}
 	var opened struct{ ID string }
 	e.As("service").JSON(http.MethodPost, "/v1/conversations", body, &opened)

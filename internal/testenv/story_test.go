@@ -65,6 +65,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // side is one person in the story.
 type side struct {
 	*testenv.Actor
+	env     *testenv.Env
 	session *client.Session
 	pushed  *pushes
 }
@@ -72,7 +73,7 @@ type side struct {
 func sitDown(t *testing.T, env *testenv.Env, seat string) side {
 	p := &pushes{}
 	a := env.As(seat)
-	return side{a, a.Dial(t.Context(), client.Options{Device: seat, Push: p.add}), p}
+	return side{a, env, a.Dial(t.Context(), client.Options{Device: seat, Push: p.add}), p}
 }
 
 func (s side) ask(t *testing.T, b wire.Body) wire.Body {
