@@ -32,6 +32,8 @@ type Config struct {
 	People        People      // as Directory
 	Attachments   Attachments // as Directory
 	Transcripts   Transcripts // as Directory
+	Moderation    Moderation  // as Directory
+	Notices       Notices     // as Directory; there is no use for it without a webhook
 	Outbox        Outbox      // nil: no webhook is configured, and its routes are not there
 	Signer        Signer
 	// Grants are the permissions to play back, those of all nodes.
@@ -117,6 +119,12 @@ func New(cfg Config) *API {
 	}
 	if a.Transcripts != nil {
 		a.transcripts()
+	}
+	if a.Moderation != nil {
+		a.moderation()
+	}
+	if a.Notices != nil {
+		a.notices()
 	}
 	if a.Outbox != nil {
 		a.deadLetters()

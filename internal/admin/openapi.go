@@ -19,6 +19,12 @@ const tokens = "A JWT that the platform signed: EdDSA, ES256 or RS256 by a key o
 // init makes arrays in the description what they are: lists, never null. The library has no other place for it.
 func init() { huma.DefaultArrayNullable = false }
 
+// strict are the bodies that may hold nothing unknown: what somebody misspells there would be silently without effect.
+var strict = []string{
+	"NewConversation", "NewMember", "OpenInterviewBody", "RevokeBody",
+	"UserSettingsChange", "AddBlockBody", "SetLimitBody", "SetSilenceBody", "CloseReportBody", "SendNoticeBody",
+}
+
 // finish brings the description in line with what the library can't know: that a request which fits no schema is
 // a 400 here, not a 422; how a conversation that was there already is answered; and that answers may grow.
 func (a *API) finish() {
@@ -36,7 +42,7 @@ func (a *API) finish() {
 
 	schemas := doc.Components.Schemas.Map()
 	for name, s := range schemas {
-		if !slices.Contains([]string{"NewConversation", "NewMember", "OpenInterviewBody", "RevokeBody", "UserSettingsChange", "AddBlockBody", "SetLimitBody"}, name) {
+		if !slices.Contains(strict, name) {
 			s.AdditionalProperties = nil // a client ignores what it does not know
 		}
 	}
