@@ -19,7 +19,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		reg = prometheus.NewRegistry()
 	}
 	f := promauto.With(reg)
-	return &metrics{
+	m := &metrics{
 		verdicts: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "parley_moderation_verdicts_total", Help: "What people wanted to write, by what became of it.",
 		}, []string{"verdict"}),
@@ -39,6 +39,17 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "parley_moderation_reports_total", Help: "Reports that people filed.",
 		}),
 	}
+	// All there may be are there from the start, so that a rate has something to begin from.
+	for _, v := range []string{"allow", "confirm", "mask", "refuse", "muted", "veto"} {
+		m.verdicts.WithLabelValues(v)
+	}
+	for k := Phone; k <= Listed; k++ {
+		m.found.WithLabelValues(k.String())
+	}
+	for _, a := range []string{"allow", "confirm", "refuse", "none"} {
+		m.veto.WithLabelValues(a)
+	}
+	return m
 }
 
 func (m *metrics) judged(j *judgement, err error) {

@@ -18,7 +18,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		reg = prometheus.NewRegistry()
 	}
 	f := promauto.With(reg)
-	return &metrics{
+	m := &metrics{
 		reminders: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "parley_notice_reminders_total", Help: "Reminders of what is unread that were handed to the outbox, by channel.",
 		}, []string{"channel"}),
@@ -29,6 +29,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "parley_notice_failures_total", Help: "Portions of reminders or notices that have to be worked off again.",
 		}),
 	}
+	// All there may be are there from the start, so that a rate has something to begin from.
+	for _, c := range append(slices.Clone(Channels), "other") {
+		m.reminders.WithLabelValues(c)
+	}
+	for _, c := range []Class{Marketing, Recommendation, ServiceNotice} {
+		m.notices.WithLabelValues(string(c))
+	}
+	return m
 }
 
 // bounded keeps a label from having as many values as people think of.
