@@ -54,7 +54,9 @@ type node struct {
 	metrics *prometheus.Registry
 	logs    *testlog.Buffer
 	url     string
-	pipes   *pipes // nil: TCP
+	pipes   *pipes                          // nil: TCP
+	around  func(gateway.Chat) gateway.Chat // nil: the service as it is
+	options chat.Neighbours
 }
 
 type option func(*node)
@@ -87,12 +89,16 @@ func start(t testing.TB, opts ...option) *node {
 	for _, o := range opts {
 		o(n)
 	}
-	n.chat = chat.New(n.store, n.vault, gateway.NewHub(n.bus, log), chat.Config{Log: log})
+	n.chat = chat.New(n.store, n.vault, gateway.NewHub(n.bus, log), chat.Config{Log: log, Metrics: n.metrics})
 	verifier, err := identity.NewVerifier(identity.VerifierConfig{Keys: map[string][]byte{kid: secret}, Revocations: n.cfg.Revocations, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
+	n.chat.Use(n.options)
 	n.cfg.Verifier, n.cfg.Chat = verifier, n.chat
+	if n.around != nil {
+		n.cfg.Chat = n.around(n.chat)
+	}
 	n.Gateway = gateway.New(n.cfg)
 	n.run(n.chat.Run)
 	n.run(n.Gateway.Run)
