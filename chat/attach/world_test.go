@@ -23,7 +23,6 @@ import (
 	"parley/internal/identity/grant/granttest"
 	"parley/signal/wire"
 	"parley/storage/object"
-	"parley/storage/object/fs"
 )
 
 // world is a node of chat with attachments, and all that is under it.
@@ -33,7 +32,7 @@ type world struct {
 	chat   *chattest.Node
 	clock  *chattest.Clock
 	store  *attachtest.Memory
-	bucket *fs.Bucket
+	bucket object.Bucket
 	faults *attachtest.Faults
 	grants *grant.Grants
 	log    bytes.Buffer
@@ -54,12 +53,7 @@ func (w *world) Revoked(context.Context, identity.UserID, string, time.Time) (bo
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, clock: chattest.NewClock(), store: &attachtest.Memory{}, faults: &attachtest.Faults{}}
-	var err error
-	if w.bucket, err = fs.Open(t.TempDir(), fs.Config{}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { w.bucket.Close() })
+	w := &world{t: t, clock: chattest.NewClock(), store: &attachtest.Memory{}, bucket: &attachtest.Objects{}, faults: &attachtest.Faults{}}
 	w.chat = chattest.Start(t, &chattest.Memory{}, &chattest.Hub{}, chat.Config{Now: w.clock.Now, Neighbours: chat.Neighbours{Attachments: late{w}}})
 	w.grants = grant.New(grant.Config{Store: &granttest.Memory{Now: w.clock.Now}, Revocations: w, Now: w.clock.Now,
 		Key: func(context.Context) ([32]byte, error) { return [32]byte{1}, nil }})

@@ -1,3 +1,3 @@
-// Package attachtest holds what every [attach.Store] must do ([Store]), one in memory that does exactly that ([Memory]), wrappers
+// Package attachtest holds what every [attach.Store] must do ([Store]), ones in memory that do exactly that ([Memory], [Objects]), wrappers
 // that fail as storage fails ([Faults]).
 package attachtest

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -111,6 +112,9 @@ func camera(t testing.TB, orientation uint16, quality int) []byte {
 func TestAJPEGLosesAllButThePicture(t *testing.T) {
 	for orientation := uint16(1); orientation <= 8; orientation++ {
 		in := camera(t, orientation, 90)
+		if got := exifTags(in); !slices.Equal(got, []uint16{0x010f, 0x0112, 0x8825, 0x0001}) {
+			t.Fatalf("the photo's EXIF has the fields %x", got)
+		}
 		out, facts := stripped(t, "jpeg", in)
 		want, err := jpeg.Decode(bytes.NewReader(in))
 		if err != nil {
@@ -130,10 +134,38 @@ func TestAJPEGLosesAllButThePicture(t *testing.T) {
 		if !bytes.Contains(out, []byte("ICC_PROFILE\x00\x01\x01profile")) || !bytes.HasSuffix(out, []byte{0xff, 0xd9}) {
 			t.Error("the profile of the colours is gone, or something stands behind the end")
 		}
+		if got := exifTags(out); (orientation == 1) != (got == nil) || got != nil && !slices.Equal(got, []uint16{0x0112}) {
+			t.Errorf("orientation %d: EXIF has the fields %x", orientation, got)
+		}
 		if again, f := stripped(t, "jpeg", out); !bytes.Equal(again, out) || f.Orientation != int(orientation) {
 			t.Errorf("orientation %d: stripping again changes it: %+v", orientation, f)
 		}
 	}
+}
+
+// exifTags are the fields of all directories of a picture's EXIF, that of GPS included.
+func exifTags(picture []byte) (tags []uint16) {
+	_, tiff, found := bytes.Cut(picture, []byte("Exif\x00\x00"))
+	if !found {
+		return nil
+	}
+	var order binary.ByteOrder = binary.BigEndian
+	if tiff[0] == 'I' {
+		order = binary.LittleEndian
+	}
+	for at := order.Uint32(tiff[4:]); at != 0; {
+		n := uint32(order.Uint16(tiff[at:]))
+		for i := range n {
+			field := tiff[at+2+12*i:]
+			tag := order.Uint16(field)
+			if tags = append(tags, tag); tag == 0x8825 {
+				gps := order.Uint32(field[8:])
+				tags = append(tags, order.Uint16(tiff[gps+2:]))
+			}
+		}
+		at = order.Uint32(tiff[at+2+12*n:])
+	}
+	return tags
 }
 
 func samePixels(a, b image.Image) bool {
