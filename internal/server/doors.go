@@ -53,7 +53,7 @@ func (s *Server) listen(ctx context.Context, what, addr string, conf *tls.Config
 // wrapper for each of its connections; the gateway counts them.
 func (s *Server) handler() http.Handler {
 	api := admin.New(admin.Config{
-		Verifier: s.node.verifier, Conversations: s.node.chat, Directory: s.node.chat, Crowds: s.node.crowd, People: s.node.people, Attachments: s.node.attachments, Transcripts: s.node.sealer, Interviews: s.node.router, Recordings: shown{s.node.recorder},
+		Verifier: s.node.verifier, Conversations: s.node.chat, Directory: s.node.chat, Crowds: s.node.crowd, People: s.node.people, Attachments: s.node.attachments, Moderation: s.node.moderation, Notices: s.notices(), Transcripts: s.node.sealer, Interviews: s.node.router, Recordings: shown{s.node.recorder},
 		Revoker: s.node.revoker, Sessions: revoked{&s.node}, Audit: s.node.audit, Signer: s.node.vault, Grants: s.node.grants, Texts: s.node.texts,
 		Figures: s.metrics, LastHead: s.node.heads.lastHead, Version: s.cfg.Build, Address: s.address(),
 		Outbox: s.graves(), Metrics: s.metrics, Log: s.log,
@@ -70,6 +70,14 @@ func (s *Server) handler() http.Handler {
 	outer.Handle("GET /v1/ws", shortly(s.node.gateway))
 	outer.Handle("/", access(logged, s.log, s.metrics))
 	return hasty(secure(outer, s.cfg.TLS.on()))
+}
+
+// notices are those that the platform may ask for; nil without a webhook.
+func (s *Server) notices() admin.Notices {
+	if s.node.notices == nil {
+		return nil
+	}
+	return s.node.notices
 }
 
 // graves are the events that a webhook did not take; nil without one.

@@ -78,6 +78,9 @@ func (s *Server) start() {
 	s.parts.run("sealer", n.sealer.Run)
 	s.parts.run("chat", n.chat.Run)
 	s.parts.run("exchanges", n.exchanges.Run)
+	if n.notices != nil {
+		s.parts.run("notices", n.notices.Run)
+	}
 	s.parts.run("moderation", n.moderation.Run)
 	s.parts.run("attachments", n.attachments.Run)
 	s.parts.run("crowds", n.crowd.Run)

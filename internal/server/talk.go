@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"parley/chat"
 	"parley/chat/appointment"
@@ -13,6 +14,7 @@ import (
 	"parley/chat/people"
 	"parley/chat/sealer"
 	"parley/internal/identity"
+	"parley/internal/notice"
 	"parley/signal/gateway"
 )
 
@@ -22,6 +24,7 @@ type talk struct {
 	people       *people.Service
 	moderation   *moderation.Service
 	attachments  *attach.Service
+	notices      *notice.Service // nil without a webhook: nobody would send them
 	exchanges    *exchange.Service
 	appointments *appointment.Service
 	sealer       *sealer.Sealer
@@ -31,7 +34,14 @@ type talk struct {
 // openTalk puts chat and its neighbours together: those that chat asks need chat themselves, so they are named to it afterwards.
 func (s *Server) openTalk() error {
 	n := &s.node
-	n.sealer = sealer.New(n.db.Seals(), n.vault, sealer.Config{Log: s.log, Metrics: s.metrics})
+	seals := sealer.Config{Log: s.log, Metrics: s.metrics}
+	if n.outbox != nil {
+		n.notices = notice.New(notice.Config{
+			Store: n.db.Notice(), Cursors: readers{n}, Preferences: wishes{n}, Wake: n.outbox.Wake, Log: s.log, Metrics: s.metrics,
+		})
+		seals.Before = remind(n.notices, time.Now)
+	}
+	n.sealer = sealer.New(n.db.Seals(), n.vault, seals)
 	n.chat = chat.New(n.db.Chat(), n.vault, hubs{n.hub, n.sealer}, chat.Config{Events: n.outbox != nil, Log: s.log, Metrics: s.metrics})
 	n.people = people.New(people.Config{
 		Store: n.db.People(), Vault: n.vault, Chat: n.chat, Hub: n.hub, Metrics: s.metrics,
