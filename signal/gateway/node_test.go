@@ -383,6 +383,7 @@ type lossy struct {
 	bus.Bus
 	mu      sync.Mutex
 	lose    bool
+	told    int // all nodes were, so often
 	receive func(bus.Message)
 }
 
@@ -405,6 +406,19 @@ func (l *lossy) loseAll(yes bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lose = yes
+}
+
+func (l *lossy) Tell(ctx context.Context, payload []byte) error {
+	l.mu.Lock()
+	l.told++
+	l.mu.Unlock()
+	return l.Bus.Tell(ctx, payload)
+}
+
+func (l *lossy) toldAll() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.told
 }
 
 func (l *lossy) Send(ctx context.Context, users []string, payload []byte) error {
