@@ -168,7 +168,7 @@ var harmless = []string{
 
 func find(text string) []finding {
 	var s scan
-	return s.run(Builtin(), text)
+	return s.run(builtin, text)
 }
 
 func TestContactsAreFoundHoweverTheyAreSpelt(t *testing.T) {

@@ -49,19 +49,20 @@ type filler struct {
 	names bool // it says that an id follows
 }
 
-// fillers, the longer ones first.
-var fillers = func() []filler {
-	var all []filler
+// fillers are by their first byte, the longer ones first.
+var fillers = func() (byFirst [256][]filler) {
 	for names, words := range map[bool]string{
 		true:  "号码 账号 帐号 账户 号 是 为 叫 id is : = 搜索 搜 加 添加 number account username 名",
 		false: "的 我 你 请 联系 好友 一下 同号 也 就 本人 or my on me at , @ the",
 	} {
 		for w := range strings.FieldsSeq(words) {
-			all = append(all, filler{w, names})
+			byFirst[w[0]] = append(byFirst[w[0]], filler{w, names})
 		}
 	}
-	slices.SortFunc(all, func(a, b filler) int { return len(b.text) - len(a.text) })
-	return all
+	for _, some := range byFirst {
+		slices.SortFunc(some, func(a, b filler) int { return len(b.text) - len(a.text) })
+	}
+	return byFirst
 }()
 
 // maxFillers is how many of them stand between a hint and an id at most.
@@ -97,17 +98,29 @@ func behind(t []byte, at int) (int, bool) {
 		for at < len(t) && (t[at] == ' ' || t[at] == '-' || t[at] == '>' || t[at] == '(') {
 			at++
 		}
-		i := slices.IndexFunc(fillers, func(f filler) bool { return bytes.HasPrefix(t[at:], []byte(f.text)) && !splits(t, at, at+len(f.text)) })
-		if i < 0 {
+		f, ok := fillerAt(t, at)
+		if !ok {
 			break
 		}
-		at += len(fillers[i].text)
-		named = named || fillers[i].names
+		at += len(f.text)
+		named = named || f.names
 	}
 	for at < len(t) && t[at] == ' ' {
 		at++
 	}
 	return at, named
+}
+
+func fillerAt(t []byte, at int) (filler, bool) {
+	if at == len(t) {
+		return filler{}, false
+	}
+	for _, f := range fillers[t[at]] {
+		if len(t)-at >= len(f.text) && string(t[at:at+len(f.text)]) == f.text && !splits(t, at, at+len(f.text)) {
+			return f, true
+		}
+	}
+	return filler{}, false
 }
 
 // splits says whether the bytes from a up to b begin or end within a word of ASCII.

@@ -33,6 +33,9 @@ func (s *scan) row(text string, row []group) {
 
 // number says how many groups from i on are a number, and whether they may be something else.
 func (s *scan) number(row []group, i int) (n int, doubtful bool) {
+	if !s.mayBegin(row[i]) {
+		return 0, false
+	}
 	for n = 1; i+n <= len(row); n++ {
 		part := row[i : i+n]
 		all := s.digitsOf(part)
@@ -44,6 +47,15 @@ func (s *scan) number(row []group, i int) (n int, doubtful bool) {
 		}
 	}
 	return 0, false
+}
+
+// mayBegin says whether a number may begin with the group: most groups are told from one by their first digit.
+func (s *scan) mayBegin(g group) bool {
+	switch s.digits[g.at] {
+	case '0', '1', '4', '8':
+		return true
+	}
+	return g.n == 3 || g.from > 0 && s.folded.text[g.from-1] == '+'
 }
 
 // digitsOf are the digits of groups that follow one another. They belong to the scan.
@@ -75,11 +87,12 @@ func (s *scan) mobile(part []group, all []byte) bool {
 // otherThanPhone says whether groups with the digits of a number are more likely a range of amounts, dates, a list, an address
 // of the internet or a decimal.
 func (s *scan) otherThanPhone(part []group) bool {
+	if s.round(part) || s.dates(part) || s.rising(part) {
+		return true
+	}
 	seps := s.separators(part)
 	same := !slices.ContainsFunc(seps, func(x string) bool { return x != seps[0] })
 	switch {
-	case s.round(part), s.dates(part), s.rising(part):
-		return true
 	case same && seps[0] == "." && (len(part) == 4 || len(part) == 2):
 		return !slices.ContainsFunc([]string{"3.4.4", "3.8", "7.4"}, func(shape string) bool { return s.shape(part) == shape })
 	case same && (seps[0] == "," || seps[0] == ", "):
