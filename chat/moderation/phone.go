@@ -198,7 +198,7 @@ func (s *scan) foreign(part []group, all []byte) bool {
 	if from > 0 && t[from-1] == '+' && !(from > 1 && alnum(t[from-2])) {
 		return len(all) >= 10 && len(all) <= 15 && !s.round(part)
 	}
-	if len(all) != 10 || s.shape(part) != "3.3.4" || all[0] < '2' || all[3] < '2' {
+	if len(all) != 10 || len(part) != 3 || part[0].n != 3 || part[1].n != 3 || all[0] < '2' || all[3] < '2' {
 		return false
 	}
 	for _, sep := range s.separators(part) {

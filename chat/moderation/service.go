@@ -80,7 +80,10 @@ type Service struct {
 	mu     sync.RWMutex
 	silent map[identity.UserID]Silence
 	since  time.Time // by the store's clock, up to when silences are known; zero before the first look
-	looks  sync.Mutex
+
+	looks    sync.Mutex // one look at a time; guards the rest
+	failed   error      // of the first look
+	failedAt time.Time
 }
 
 // New puts a service together.

@@ -116,14 +116,41 @@ func (s *Service) Silenced(ctx context.Context, p identity.Principal, after iden
 func (s *Service) look(ctx context.Context) error {
 	s.looks.Lock()
 	defer s.looks.Unlock()
+	return s.lookLocked(ctx)
+}
+
+// begin makes the first look. Those who wait for one that failed share its failure, so that a store that is away holds nobody up for longer
+// than one look takes.
+func (s *Service) begin(ctx context.Context) error {
+	if s.known() {
+		return nil
+	}
+	s.looks.Lock()
+	defer s.looks.Unlock()
+	if s.known() {
+		return nil
+	}
+	if s.failed != nil && time.Since(s.failedAt) < time.Second {
+		return s.failed
+	}
+	s.failed, s.failedAt = s.lookLocked(ctx), time.Now()
+	return s.failed
+}
+
+func (s *Service) known() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return !s.since.IsZero()
+}
+
+func (s *Service) lookLocked(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	s.mu.RLock()
-	since := s.since
+	from := s.since
 	s.mu.RUnlock()
-	from := since
-	if !since.IsZero() {
-		from = since.Add(-overlap)
+	if !from.IsZero() {
+		from = from.Add(-overlap)
 	}
 	rows, now, err := s.cfg.Store.Since(ctx, from)
 	if err != nil {
@@ -159,13 +186,8 @@ func (s *Service) silenceOf(u identity.UserID) (Silence, bool) {
 
 // quiet refuses what a silent person may not send. Before the first look at the store nobody is known, so it is made first.
 func (s *Service) quiet(ctx context.Context, a chat.Attempt) error {
-	s.mu.RLock()
-	known := !s.since.IsZero()
-	s.mu.RUnlock()
-	if !known {
-		if err := s.look(ctx); err != nil {
-			return err
-		}
+	if err := s.begin(ctx); err != nil {
+		return err
 	}
 	q, silent := s.silenceOf(a.By.User)
 	if !silent || q.Kind.leaves(a) {

@@ -74,7 +74,7 @@ func (s *Service) reload(ctx context.Context) {
 	}
 	fresh, err := Load(old.path, old.where)
 	if err != nil {
-		s.failed(ctx, err)
+		s.keep(ctx, err)
 		return
 	}
 	s.rules.Store(fresh)
@@ -92,7 +92,8 @@ func (s *Service) settled(ctx context.Context) {
 	}
 }
 
-func (s *Service) failed(ctx context.Context, err error) {
+// keep leaves the rules in force and says why.
+func (s *Service) keep(ctx context.Context, err error) {
 	if old := s.fault.Load(); old != nil && old.Err.Error() == err.Error() {
 		return
 	}
