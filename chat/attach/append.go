@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"parley/chat"
 	"parley/internal/identity"
@@ -102,9 +103,6 @@ func (s *Service) receive(ctx context.Context, row *Row, name string, body io.Re
 	for row.Received < row.Announced {
 		buf.Reset()
 		_, err := io.Copy(buf, io.LimitReader(body, min(PartSize, row.Announced-row.Received)))
-		if ctx.Err() != nil {
-			ctx = context.WithoutCancel(ctx) // the client is gone; what it has sent is kept all the same
-		}
 		n := int64(buf.Len())
 		if n >= LeastPart || n > 0 && row.Received+n == row.Announced {
 			if err := s.part(ctx, row, name, buf.Bytes()); err != nil {
@@ -124,9 +122,14 @@ func (s *Service) receive(ctx context.Context, row *Row, name string, body io.Re
 	return nil
 }
 
-// part makes a part durable: claimed, put, then counted. A crash in between leaves an object that nobody refers to and the upload
-// where it was. The first part shows already whether such a file is taken at all.
+// partTime bounds how long it takes to make a part durable.
+const partTime = time.Minute
+
+// part makes a part durable: claimed, put, then counted; also when the client is gone by then. A crash in between leaves an object
+// that nobody refers to and the upload where it was. The first part shows already whether such a file is taken at all.
 func (s *Service) part(ctx context.Context, row *Row, name string, b []byte) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), partTime)
+	defer cancel()
 	if row.Received == 0 {
 		if _, err := sniff(row.Kind, name, b); err != nil {
 			return err

@@ -33,6 +33,12 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		swept:    counter("parley_attach_swept_objects_total", "Objects that nobody referred to and that were deleted."),
 	}
 	r.MustRegister(m.uploads, m.opens, m.received, m.stored, m.swept)
+	for k := range MaxSize { // all there may be are there from the start, so that a rate has something to begin from
+		m.opens.WithLabelValues(string(k))
+		for _, outcome := range []string{"stored", "refused", "failed"} {
+			m.uploads.WithLabelValues(string(k), outcome)
+		}
+	}
 	return m
 }
 

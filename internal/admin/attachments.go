@@ -65,22 +65,39 @@ func (t *transfer) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-// steady gives each read a new deadline: a large file may take long, a client that sends nothing may not.
+// slowest is how many bytes a second a client sends at least, on the whole: what has come is held in memory until it is enough.
+const slowest = 8 << 10
+
+// steady gives each read a new deadline: a large file may take long, a client that sends nothing, or next to it, may not.
 type steady struct {
 	io.Reader
 	deadline func(time.Time) error
+	began    time.Time
+	n        int64
 }
 
-// Read reads within [stall].
+// Read reads within [stall]. At the end the deadline goes: it would end the request while the file is worked on.
 func (s *steady) Read(b []byte) (int, error) {
-	_ = s.deadline(time.Now().Add(stall)) // recorders in tests have none
-	return s.Reader.Read(b)
+	now := time.Now()
+	if s.began.IsZero() {
+		s.began = now
+	}
+	most := s.began.Add(stall + time.Duration(s.n/slowest)*time.Second)
+	if most.After(now.Add(stall)) {
+		most = now.Add(stall)
+	}
+	_ = s.deadline(most) // recorders in tests have none
+	n, err := s.Reader.Read(b)
+	s.n += int64(n)
+	if err != nil {
+		_ = s.deadline(time.Time{})
+	}
+	return n, err
 }
 
 // drain takes what is left of a body, so that the client gets to read why it was refused; within bounds.
 func (s *steady) drain() {
-	_ = s.deadline(time.Now().Add(stall))
-	_, _ = io.CopyN(io.Discard, s.Reader, attach.MaxSmall)
+	_, _ = io.CopyN(io.Discard, s, attach.MaxSmall)
 }
 
 type (

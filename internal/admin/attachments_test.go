@@ -4,16 +4,19 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"image"
 	"image/png"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"parley/chat"
@@ -22,6 +25,7 @@ import (
 	"parley/internal/identity"
 	"parley/internal/identity/grant"
 	"parley/internal/policy"
+	"parley/internal/testenv/bubble"
 	"parley/storage/keys/keystest"
 	"parley/storage/object/fs"
 )
@@ -320,3 +324,33 @@ func TestWithoutAttachmentsTheirRoutesAreNotThere(t *testing.T) {
 		}
 	}
 }
+
+// A client that sends a byte now and then holds nobody's place for long.
+func TestATrickleIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var until time.Time
+		trickle := readerFunc(func(b []byte) (int, error) {
+			if bubble.Pass(10 * time.Second); time.Now().After(until) { // the bubble's clock
+				return 0, os.ErrDeadlineExceeded
+			}
+			return copy(b, "x"), nil
+		})
+		s := &steady{Reader: trickle, deadline: func(at time.Time) error { until = at; return nil }}
+		began := time.Now()
+		if _, err := io.Copy(io.Discard, s); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) > 2*stall {
+			t.Errorf("cut off after %v: %v", time.Since(began), err)
+		}
+		if !until.IsZero() {
+			t.Error("the deadline stays when the body is over")
+		}
+		quick := &steady{Reader: io.LimitReader(readerFunc(func(b []byte) (int, error) { bubble.Pass(time.Second); return len(b), nil }), 4<<20),
+			deadline: s.deadline}
+		if n, err := io.Copy(io.Discard, quick); n != 4<<20 || err != nil {
+			t.Errorf("a steady client: %d bytes, %v", n, err)
+		}
+	})
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
