@@ -56,6 +56,9 @@ func New(c Chat, cfg Config) *Service {
 		Name: "parley_appointment_steps_total", Help: "Steps of appointments by the state they led to.",
 	}, []string{"state"})}
 	cfg.Metrics.MustRegister(s.steps)
+	for _, state := range []string{invited, accepted, declined, rescheduled, cancelled, noShow} {
+		s.steps.WithLabelValues(state)
+	}
 	return s
 }
 

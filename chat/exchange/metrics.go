@@ -24,6 +24,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}),
 	}
 	r.MustRegister(m.steps, m.failures, m.numbers)
+	for _, what := range whats { // all there may be are there from the start, so that a rate has something to begin from
+		for _, state := range []string{requested, accepted, declined, expired, withdrawn, unavailable} {
+			m.steps.WithLabelValues(what, state)
+		}
+	}
 	return m
 }
 

@@ -43,7 +43,10 @@ func say() {
 	for range 8 {
 		senders.Go(func() {
 			for text := range texts {
-				_, err := s.Send(ctx, args[2], text)
+				f, err := client.Text(args[2], text)
+				fail(err)
+				f.Confirmed = true
+				_, err = s.Submit(ctx, f)
 				fail(err)
 				out.Lock()
 				fmt.Println(text)
