@@ -2,8 +2,6 @@ package moderation
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -79,11 +77,14 @@ func FuzzRules(f *testing.F) {
 	f.Add("contact: {to: {headhunter: refuse}}\nlists: [{name: a, action: mask, words: [ab], patterns: ['x+']}]\n")
 	f.Add("lists: [{name: a, to: {candidate: mask}, words: [一二]}]\nveto: {url: 'https://x.example', on_timeout: allow}\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		path := filepath.Join(t.TempDir(), "rules.yaml")
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
+		form, err := parseRules([]byte(text))
+		if err != nil || len(text) > 4<<10 {
+			return
 		}
-		r, err := Load(path, Where{})
+		for i := range form.Lists {
+			form.Lists[i].Files = nil // what stands on this machine is no part of the test
+		}
+		r, err := compile(form, "", Where{})
 		if err == nil && (r.to[identity.Headhunter] < Mask || r.from[identity.Headhunter] < Mask) {
 			t.Fatal("accepted rules that let contacts reach a headhunter (T6)")
 		}
