@@ -17,17 +17,37 @@ import (
 // Do sends a request and returns the body of its answer. The errors are a *Refused, [ErrLost], [ErrClosed], or ctx's. While
 // the session is away Do waits for it to come back.
 func (s *Session) Do(ctx context.Context, b wire.Body) (wire.Body, error) {
-	conn, err := s.connected(ctx)
+	r, err := s.ask(ctx, b)
 	if err != nil {
 		return nil, err
 	}
-	ref, c := s.expect()
-	defer s.forget(ref)
-	if err := write(ctx, conn, wire.Frame{Ref: ref, Body: b}); err != nil {
-		return nil, err
+	return r.answer(ctx)
+}
+
+// request is one that was sent. Its answer is taken once.
+type request struct {
+	s   *Session
+	ref string
+	c   chan wire.Body
+}
+
+func (s *Session) ask(ctx context.Context, b wire.Body) (request, error) {
+	conn, err := s.connected(ctx)
+	if err != nil {
+		return request{}, err
 	}
+	ref, c := s.expect()
+	if err := write(ctx, conn, wire.Frame{Ref: ref, Body: b}); err != nil {
+		s.forget(ref)
+		return request{}, err
+	}
+	return request{s, ref, c}, nil
+}
+
+func (r request) answer(ctx context.Context) (wire.Body, error) {
+	defer r.s.forget(r.ref)
 	select {
-	case answer, ok := <-c:
+	case answer, ok := <-r.c:
 		if !ok {
 			return nil, ErrLost
 		}
@@ -92,14 +112,50 @@ func Text(conversation, text string) (wire.ChatSend, error) {
 func (s *Session) Submit(ctx context.Context, f wire.ChatSend) (wire.ChatAck, error) {
 	for {
 		ack, err := Ask[wire.ChatAck](ctx, s, f)
-		r, refused := errors.AsType[*Refused](err)
-		if err == nil || ctx.Err() != nil || refused && !r.Retry || !refused && !errors.Is(err, ErrLost) {
+		wait, again := mayPass(err)
+		if !again || ctx.Err() != nil {
 			return ack, err
 		}
-		if refused && !sleep(ctx, time.Duration(r.RetryAfter)*time.Millisecond) {
+		if wait >= 0 && !sleep(ctx, wait) {
 			return ack, ctx.Err()
 		}
 	}
+}
+
+// Begin is the first half of [Session.Submit]: it sends the entry and does not wait for the answer, so that many are under way.
+// What one goroutine begins in a conversation is in the log in the same order, unless some of it has to be sent again. Wait is
+// the other half, and called once.
+func (s *Session) Begin(ctx context.Context, f wire.ChatSend) (wait func(context.Context) (wire.ChatAck, error), err error) {
+	r, err := s.ask(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) (wire.ChatAck, error) {
+		answer, err := r.answer(ctx)
+		if pause, again := mayPass(err); again && ctx.Err() == nil {
+			if pause >= 0 && !sleep(ctx, pause) {
+				return wire.ChatAck{}, ctx.Err()
+			}
+			return s.Submit(ctx, f)
+		}
+		if err != nil {
+			return wire.ChatAck{}, err
+		}
+		ack, ok := answer.(wire.ChatAck)
+		if !ok {
+			return ack, fmt.Errorf("%s answered by %s", f.Kind(), answer.Kind())
+		}
+		return ack, nil
+	}, nil
+}
+
+// mayPass says whether an entry that was answered with err is to be sent again, and after how long; less than nothing is at
+// once, when the session is back.
+func mayPass(err error) (wait time.Duration, again bool) {
+	if r, refused := errors.AsType[*Refused](err); refused {
+		return time.Duration(r.RetryAfter) * time.Millisecond, r.Retry
+	}
+	return -1, errors.Is(err, ErrLost)
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -13,7 +13,7 @@ import (
 // bare TCP connection in the same process adds.
 func BenchmarkIdleSession(b *testing.B) {
 	const sessions = 500
-	n := start(b, limits(gateway.Limits{PerUser: sessions, Storm: 1 << 20}))
+	n := start(b, limits(gateway.Limits{PerUser: sessions, Storm: 1 << 20, UserBurst: 1 << 20}))
 	n.open()
 	tok := token(b, ann, time.Hour)
 	n.bare(tok).Close() // what is made once is made now

@@ -199,3 +199,32 @@ func TestASessionThatEndsLeavesWhatIsUnderWayToTheLog(t *testing.T) {
 		return err == nil && heads[chat.ConversationID(id)] == 11
 	})
 }
+
+func TestAClientSendsOnWithoutWaitingAndOverALostConnection(t *testing.T) {
+	faults := &chattest.Faults{}
+	n := start(t, holding(faults))
+	id := n.open()
+	s, _ := n.join(ann, client.Options{})
+	before := len(faults.Batches())
+	release, underWay := n.hold(faults)
+	const sends = 40
+	var waits []func(context.Context) (wire.ChatAck, error)
+	for _, f := range sayings(t, id, sends) {
+		wait, err := s.Begin(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		waits = append(waits, wait)
+	}
+	eventually(t, "all are under way", func() bool { return underWay() == sends })
+	s.Break()
+	release()
+	for i, wait := range waits {
+		if ack, err := wait(t.Context()); err != nil || ack.Seq != uint64(i+2) {
+			t.Errorf("send %d: %+v, %v", i, ack, err)
+		}
+	}
+	if batches := faults.Batches()[before:]; batches[1] < sends/2 {
+		t.Errorf("%d sends went in batches of %v", sends, batches)
+	}
+}
