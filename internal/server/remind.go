@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -10,7 +9,6 @@ import (
 	"parley/chat/sealer"
 	"parley/internal/identity"
 	"parley/internal/notice"
-	"parley/internal/policy"
 	"parley/signal/wire"
 )
 
@@ -38,22 +36,6 @@ func recipients(e sealer.Unsealed) (users []identity.UserID) {
 		}
 	}
 	return users
-}
-
-// readers says how far people have read.
-type readers struct{ *node }
-
-// ReadTo implements [notice.Cursors].
-func (r readers) ReadTo(ctx context.Context, conversation string, user identity.UserID) (uint64, bool, error) {
-	members, err := r.chat.Members(ctx, chat.ConversationID(conversation))
-	if errors.Is(err, policy.ErrNotFound) {
-		return 0, false, nil
-	}
-	i := slices.IndexFunc(members, func(m chat.Member) bool { return m.User == user })
-	if err != nil || i < 0 {
-		return 0, false, err
-	}
-	return members[i].Read, true, nil
 }
 
 // wishes are what people want to be sent.

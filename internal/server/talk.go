@@ -37,7 +37,7 @@ func (s *Server) openTalk() error {
 	seals := sealer.Config{Log: s.log, Metrics: s.metrics}
 	if n.outbox != nil {
 		n.notices = notice.New(notice.Config{
-			Store: n.db.Notice(), Cursors: readers{n}, Preferences: wishes{n}, Wake: n.outbox.Wake, Log: s.log, Metrics: s.metrics,
+			Store: n.db.Notice(), Cursors: n.db.Notice(), Preferences: wishes{n}, Wake: n.outbox.Wake, Log: s.log, Metrics: s.metrics,
 		})
 		seals.Before = remind(n.notices, time.Now)
 	}
