@@ -69,6 +69,7 @@ func settings(readOnly bool) map[string]string {
 		"default_transaction_isolation":       "read committed",
 		"synchronous_commit":                  "on", // acknowledged is durable, whatever the server's default
 		"timezone":                            "UTC",
+		"jit":                                 "off", // it compiles for longer than a statement of ours runs, each time anew
 	}
 	if readOnly {
 		s["default_transaction_read_only"] = "on"

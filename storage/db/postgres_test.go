@@ -14,7 +14,7 @@ func TestEachConnectionHasItsTimeoutsAndIsDurable(t *testing.T) {
 	for name, pool := range map[string]*sql.DB{"off": d.write, "on": d.read} {
 		for setting, want := range map[string]string{
 			"statement_timeout": "15s", "lock_timeout": "8s", "idle_in_transaction_session_timeout": "10s",
-			"synchronous_commit": "on", "default_transaction_isolation": "read committed", "default_transaction_read_only": name,
+			"synchronous_commit": "on", "jit": "off", "default_transaction_isolation": "read committed", "default_transaction_read_only": name,
 		} {
 			var got string
 			if err := pool.QueryRow(`SHOW ` + setting).Scan(&got); err != nil || got != want {
