@@ -228,6 +228,77 @@ func TestACommitThatFailsWithEffectIsNotLostNorDoubled(t *testing.T) {
 	})
 }
 
+func TestWhatWasKeptInDoubtIsShownOnceAndAsItWasKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t, 2)
+		here, _ := h.sit(0, vic)
+		there, _ := h.sit(1, ann)
+		f := says(h.room, "as it was kept")
+		h.store.Fault = func(after bool) error {
+			if after {
+				return errors.New("the answer is lost")
+			}
+			return nil
+		}
+		if _, err := h.say(0, rob, f); !errors.Is(err, policy.ErrUnavailable) {
+			t.Fatalf("the answer was lost: %v", err)
+		}
+		h.store.Fault = nil
+		f.Content = says(h.room, "something else").Content
+		for range 3 {
+			bubble.Pass(time.Second)
+			if ack, err := h.say(0, rob, f); err != nil || ack.Seq != 1 || !ack.Dup {
+				t.Fatalf("again: %+v, %v", ack, err)
+			}
+		}
+		bubble.Pass(time.Second)
+		for _, s := range []*seat{here, there} {
+			if got, _ := s.heard(); len(got) != 1 || got[0] != `1  {"text":"as it was kept"}` {
+				t.Errorf("heard %q", got)
+			}
+		}
+	})
+}
+
+func TestWhatIsBeingStoredWhenTheServerStopsIsStoredAndAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := slowly{&crowdtest.Memory{}}
+		s := crowd.New(crowd.Config{Store: slow, Sealer: sealer{}})
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Run(ctx) }()
+		synctest.Wait()
+		r, err := s.Open(t.Context(), platform, "stream-1", "", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wait, err := s.Say(t.Context(), rob, says(r.ID, "hello"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		bubble.Pass(crowd.Beat + time.Second) // it is being stored
+		stop()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if ack, err := wait(t.Context()); err != nil || ack.Seq != 1 {
+			t.Errorf("ack %+v, %v", ack, err)
+		}
+	})
+}
+
+// slowly is a store whose commits take a while, and fail when nobody waits for them.
+type slowly struct{ *crowdtest.Memory }
+
+func (s slowly) Append(ctx context.Context, id crowd.RoomID, rows []crowd.Row) ([]crowd.Placed, error) {
+	select {
+	case <-time.After(3 * time.Second):
+		return s.Memory.Append(ctx, id, rows)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 func TestAFrameHasRoomForHostsFirstThenTextsThenLikes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t, 1)

@@ -31,6 +31,16 @@ type room struct {
 	others  map[string]others // people elsewhere, by node
 	empty   time.Time         // since when nobody is here; zero while somebody is
 	looked  time.Time
+
+	// doubt holds what was appended with an unknown outcome. If it took effect after all nobody was shown it; the sender's next
+	// try does that. Bounded by MaxQueue; what falls out is in the log and not shown.
+	doubt map[saidName]struct{}
+}
+
+// saidName is what an entry is known by in its room.
+type saidName struct {
+	user identity.UserID
+	cid  string
 }
 
 // others is what another node says of how many people are in the room there.
@@ -43,7 +53,7 @@ func newRoom(s *Service, row Room, ring []wire.CrowdEntry) *room {
 	return &room{
 		s: s, id: row.ID, row: row, ring: ring, inbox: make(chan *said, MaxQueue), ops: make(chan func(), 256),
 		ended: make(chan struct{}), guests: map[identity.UserID]guest{}, subs: map[Subscriber]struct{}{},
-		others: map[string]others{}, empty: s.cfg.Now(), looked: s.cfg.Now(),
+		others: map[string]others{}, empty: s.cfg.Now(), looked: s.cfg.Now(), doubt: map[saidName]struct{}{},
 	}
 }
 
@@ -63,7 +73,7 @@ func (r *room) run(ctx context.Context) {
 			}
 		case <-ctx.Done():
 			r.gather()
-			r.store(context.WithoutCancel(ctx))
+			r.store(ctx)
 			return
 		}
 	}
@@ -102,8 +112,9 @@ func (r *room) gather() {
 // storeTimeout bounds one transaction.
 const storeTimeout = 10 * time.Second
 
-// store makes what waits durable and answers for it. A crash before the commit leaves nothing, one after it entries whose
-// senders were not answered: they say it again under the same cid and get the first place. An error is answered as unknown.
+// store makes what waits durable and answers for it, also when ctx has ended. A crash before the commit leaves nothing, one
+// after it entries whose senders were not answered: they say it again under the same cid and get the first place. An error is
+// answered as unknown.
 func (r *room) store(ctx context.Context) {
 	for len(r.waiting) > 0 {
 		n := min(len(r.waiting), MaxBatch)
@@ -114,7 +125,7 @@ func (r *room) store(ctx context.Context) {
 }
 
 func (r *room) storeSome(ctx context.Context, batch []*said) {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	rows := make([]Row, len(batch))
 	for i, one := range batch {
@@ -127,20 +138,49 @@ func (r *room) storeSome(ctx context.Context, batch []*said) {
 		err = errOther
 	}
 	if err != nil {
-		r.s.cfg.Log.ErrorContext(ctx, "entries of a crowd could not be stored", slog.String("room", string(r.id)), slog.Int("entries", len(batch)), slog.Any("err", err))
+		r.fail(ctx, batch, err)
+		return
 	}
 	for i, one := range batch {
-		if err != nil {
-			one.answer <- outcome{err: policy.ErrUnavailable}
-			continue
-		}
 		one.answer <- outcome{placed: placed[i]}
-		if !placed[i].Dup {
-			one.entry.Seq = placed[i].Seq
-			r.shown = append(r.shown, one.entry)
+		if e, ok := r.news(ctx, one, placed[i]); ok {
+			r.shown = append(r.shown, e)
 			r.s.metrics.entries.Inc()
 		}
 	}
+}
+
+// fail answers all of a batch whose outcome is unknown.
+func (r *room) fail(ctx context.Context, batch []*said, err error) {
+	r.s.cfg.Log.ErrorContext(ctx, "entries of a crowd could not be stored", slog.String("room", string(r.id)), slog.Int("entries", len(batch)), slog.Any("err", err))
+	for _, one := range batch {
+		if len(r.doubt) >= MaxQueue {
+			clear(r.doubt)
+		}
+		r.doubt[saidName{one.row.User, one.row.CID}] = struct{}{}
+		one.answer <- outcome{err: policy.ErrUnavailable}
+	}
+}
+
+// news is the entry that is to be shown, if nobody was shown it before. A repeat that was in doubt is read from the log: what its
+// sender says on the second try may differ from what is kept (E3).
+func (r *room) news(ctx context.Context, one *said, p Placed) (wire.CrowdEntry, bool) {
+	name := saidName{one.row.User, one.row.CID}
+	_, doubted := r.doubt[name]
+	delete(r.doubt, name)
+	if !p.Dup {
+		one.entry.Seq = p.Seq
+		return one.entry, true
+	}
+	if !doubted {
+		return wire.CrowdEntry{}, false
+	}
+	log, err := r.s.cfg.Store.Read(ctx, r.id, p.Seq-1, 1)
+	if err != nil || len(log) == 0 {
+		return wire.CrowdEntry{}, false // late joiners get it
+	}
+	e, err := r.s.unseal(ctx, r.id, log[0])
+	return e, err == nil
 }
 
 // wait returns what became of an entry. If ctx ends first that is unknown; an answer that is there is given even then.
