@@ -44,8 +44,9 @@ export function messageElement(c, m, last, acts) {
 export function messageVersion(c, m, last) {
   const live = m.type === "interview" ? JSON.stringify([client().interviews.get(m.content.interview)?.info, client().interviews.receipt(m.content.interview) !== null]) : agreedVersion(c, m);
   const names = m.type === "text" ? "" : c.members.map((x) => x.name).join();
+  if (entries[m.type]) return [lang(), m.seq, m.revised, live, names].join("|"); // what was read out on a card stays when others read it
   const progress = m.progress === undefined ? "" : Math.round(m.progress * 100);
-  return [lang(), m.seq, m.state, last, m.error?.id, m.revised, m.revised && m.content.text, JSON.stringify([...m.reactions]), progress, m.content.duration_ms, live, names].join("|");
+  return [lang(), m.seq, m.state, last, m.error?.id, m.revised, m.revised && m.content.text, JSON.stringify([...m.reactions]), progress, m.content.duration_ms, names].join("|");
 }
 
 /** @param {Conversation} c @param {Message} m @param {boolean} last @param {Acts} acts */
