@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"parley/chat/attach"
-	"parley/internal/identity/grant"
 	"parley/storage/object"
 )
 
@@ -56,7 +55,7 @@ func damages(other object.Key) map[string]func(object.Key, int64, []byte) (objec
 }
 
 func readContent(w *world, id attach.ID) ([]byte, error) {
-	c, err := w.Content(w.t.Context(), grant.Seat{Attachment: string(id)})
+	c, err := w.Stored(w.t.Context(), id)
 	if err != nil {
 		return nil, err
 	}

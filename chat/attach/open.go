@@ -30,6 +30,7 @@ type entry struct {
 	sender     identity.UserID
 	kind       Kind
 	Attachment string `json:"attachment"`
+	Name       string `json:"name"` // as the gates left it
 }
 
 // Open gives a member the address of what one entry shows. A headhunter never gets a document of a candidate's, whatever was
@@ -130,7 +131,9 @@ func (s *Service) openingID(code string, viewer identity.UserID, seq chat.Seq) c
 // recording's side.
 func (s *Service) give(ctx context.Context, p identity.Principal, row Row, f wire.AttachOpen) (wire.AttachURL, error) {
 	until := s.Now().Add(grant.Start)
-	seat := grant.Seat{Attachment: string(row.ID), Thumb: f.Thumb, Save: f.Download, Until: until}
+	seat := grant.Seat{
+		Attachment: string(row.ID), Conversation: f.Conversation, Entry: f.Seq, Thumb: f.Thumb, Save: f.Download, Until: until,
+	}
 	if plays := row.Kind == Voice || row.Kind == Video; plays && !f.Download && !f.Thumb {
 		seat.Until = time.Time{}
 	}
@@ -145,11 +148,23 @@ func (s *Service) give(ctx context.Context, p identity.Principal, row Row, f wir
 	return wire.AttachURL{URL: OpenPath + words[0], Until: until.UTC()}, nil
 }
 
-// Content is what a grant's seat stands for.
+// Content is what a grant's seat stands for, as long as its entry shows it to the one who was given it: a recall or a withdrawal
+// ends every address at once (E1, R3). The name is the one that the entry shows, not that of the uploader's device (T6).
 func (s *Service) Content(ctx context.Context, seat grant.Seat) (*Content, error) {
 	if seat.Attachment == "" {
 		return nil, policy.ErrNotFound
 	}
+	e, err := s.entry(ctx, seat.By, chat.ConversationID(seat.Conversation), seat.Entry)
+	if err == nil && e.Attachment != seat.Attachment {
+		err = policy.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.content(ctx, seat, e.Name)
+}
+
+func (s *Service) content(ctx context.Context, seat grant.Seat, name string) (*Content, error) {
 	row, err := s.load(ctx, ID(seat.Attachment))
 	if err == nil && (!row.Done || seat.Thumb && row.Thumb == "") {
 		err = policy.ErrNotFound
@@ -157,11 +172,7 @@ func (s *Service) Content(ctx context.Context, seat grant.Seat) (*Content, error
 	if err != nil {
 		return nil, err
 	}
-	info, err := s.info(ctx, row)
-	if err != nil {
-		return nil, err
-	}
-	c := &Content{Media: row.Media, Name: info.Name, Save: seat.Save, Size: row.Size}
+	c := &Content{Media: row.Media, Name: cleanName(name, row.Kind, endsOf(row.Media)), Save: seat.Save, Size: row.Size}
 	o := row.Body
 	if seat.Thumb {
 		c.Media, c.Name, c.Size, o = "image/jpeg", "thumbnail.jpg", row.ThumbSize, row.Thumb

@@ -2,6 +2,7 @@ package attach_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"image/jpeg"
@@ -299,11 +300,78 @@ func TestErasureTakesTheFiles(t *testing.T) {
 	if err := w.chat.Vault.Destroy(t.Context(), chat.BodyKey(id, ann.User)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Content(t.Context(), grant.Seat{Attachment: string(hers.ID)}); !errors.Is(err, policy.ErrGone) {
+	if _, err := w.Stored(t.Context(), hers.ID); !errors.Is(err, policy.ErrGone) {
 		t.Errorf("hers: %v", err)
 	}
 	w.stored(his.ID)
 	if _, err := w.Put(t.Context(), ann.Principal, ann.draft(id, attach.File, "c.pdf"), bytes.NewReader(document(10))); !errors.Is(err, policy.ErrGone) {
 		t.Errorf("a new one of hers: %v", err)
+	}
+}
+
+// E1, R3: once an entry shows its file no more, no address of it does, however long that was to hold.
+func TestARecallEndsTheAddressesThatWereGiven(t *testing.T) {
+	w := newWorld(t)
+	id := w.chat.NewConversation()
+	ann, rob := w.as(chattest.Ann), w.as(chattest.Rob)
+	for _, kind := range []attach.Kind{attach.Picture, attach.File, attach.Resume} {
+		b, name := document(100), "cv.pdf"
+		if kind == attach.Picture {
+			b, name = photo(t, 40, 30), "me.jpg"
+		}
+		seq := ann.sends(id, kind, name, b)
+		url, err := rob.open(id, seq, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.follow(url); err != nil {
+			t.Errorf("a %s before the recall: %v", kind, err)
+		}
+		w.chat.As(ann.Principal).Send(id, chat.TypeRecall, wire.RecallContent{Target: seq})
+		if _, err := w.follow(url); !errors.Is(err, policy.ErrNotFound) {
+			t.Errorf("a %s after the recall: %v", kind, err)
+		}
+	}
+	seq := ann.sends(id, attach.Picture, "me.jpg", photo(t, 40, 30))
+	other := ann.puts(id, attach.Picture, "other.jpg", photo(t, 40, 30))
+	for name, seat := range map[string]grant.Seat{
+		"what no entry shows": {By: rob.Principal, Conversation: string(id), Entry: seq, Attachment: string(other.ID)},
+		"no entry":            {By: rob.Principal, Conversation: string(id), Attachment: string(other.ID)},
+		"no conversation":     {By: rob.Principal, Entry: seq, Attachment: string(other.ID)},
+	} {
+		if _, err := w.Content(t.Context(), seat); !errors.Is(err, policy.ErrNotFound) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// masking hides what looks like a number in the names of files.
+type masking struct{}
+
+func (masking) Admit(_ context.Context, a chat.Attempt) (json.RawMessage, error) {
+	return bytes.ReplaceAll(a.Content, []byte("13812345678"), []byte("***")), nil
+}
+
+// T6: a file comes under the name that its entry shows, not under that of the device it is from.
+func TestAFileHasTheNameThatItsEntryShows(t *testing.T) {
+	w := newWorld(t)
+	w.chat.Use(chat.Neighbours{Gates: []chat.Gate{masking{}}, Attachments: late{w}})
+	id := w.chat.Conversation(chattest.Founders()[1], chattest.Headhunter())
+	seq := w.as(chattest.Ann).sends(id, attach.Picture, "me 13812345678.jpg", photo(t, 40, 30))
+	url, err := w.as(chattest.Hana).open(id, seq, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seat, err := w.grants.Use(t.Context(), strings.TrimPrefix(url.URL, attach.OpenPath))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := w.Content(t.Context(), seat)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if c.Name != "me.jpg" {
+		t.Errorf("it is named %q", c.Name)
 	}
 }

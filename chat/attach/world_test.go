@@ -141,7 +141,7 @@ func (w *world) follow(url wire.AttachURL) ([]byte, error) {
 // stored reads what was stored of an attachment.
 func (w *world) stored(id attach.ID) []byte {
 	w.t.Helper()
-	c, err := w.Content(w.t.Context(), grant.Seat{Attachment: string(id)})
+	c, err := w.Stored(w.t.Context(), id)
 	if err != nil {
 		w.t.Fatal(err)
 	}

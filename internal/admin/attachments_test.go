@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,12 +27,32 @@ import (
 	"parley/internal/identity/grant"
 	"parley/internal/policy"
 	"parley/internal/testenv/bubble"
+	"parley/signal/wire"
 	"parley/storage/keys/keystest"
 	"parley/storage/object/fs"
 )
 
-// table is the conversation c-1 of a candidate and a recruiter.
+// table is the conversation c-1 of a candidate and a recruiter. Its entry n shows what was shown n-th in any test.
 type table struct{}
+
+// shown are what entries of the table show.
+var shown struct {
+	sync.Mutex
+	entries []json.RawMessage
+}
+
+// show makes an entry that shows the attachment under the name.
+func show(t *testing.T, id, name string) uint64 {
+	t.Helper()
+	content, err := json.Marshal(wire.MediaContent{Attachment: id, Name: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown.Lock()
+	defer shown.Unlock()
+	shown.entries = append(shown.entries, content)
+	return uint64(len(shown.entries))
+}
 
 func (table) Enter(_ context.Context, p identity.Principal, a identity.Action, id chat.ConversationID) ([]chat.Party, error) {
 	if err := identity.Allow(p, a); err != nil {
@@ -46,8 +67,13 @@ func (table) Enter(_ context.Context, p identity.Principal, a identity.Action, i
 	return all, nil
 }
 
-func (table) Read(context.Context, identity.Principal, chat.ConversationID, chat.Range) (chat.Page, error) {
-	return chat.Page{}, policy.ErrNotFound
+func (table) Read(_ context.Context, p identity.Principal, id chat.ConversationID, r chat.Range) (chat.Page, error) {
+	shown.Lock()
+	defer shown.Unlock()
+	if p.User != "u-r" || id != "c-1" || r.After >= uint64(len(shown.entries)) {
+		return chat.Page{}, policy.ErrNotFound
+	}
+	return chat.Page{Entries: []wire.Entry{{Seq: r.After + 1, Sender: "u-c", Type: chat.TypeFile, Content: shown.entries[r.After]}}}, nil
 }
 
 func (table) Members(context.Context, chat.ConversationID) ([]chat.Member, error) { return nil, nil }
@@ -116,6 +142,9 @@ func (h *house) given(t *testing.T, seat grant.Seat) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if seat.Attachment != "" {
+		seat.Conversation = "c-1"
+	}
 	words, err := h.api.Grants.Give(t.Context(), p, seat)
 	if err != nil {
 		t.Fatal(err)
@@ -132,7 +161,7 @@ func TestASmallFileGoesUpAndComesBackByGrant(t *testing.T) {
 	if u.Attachment.Name != "简历 (final).pdf" || u.Attachment.Media != "application/pdf" || u.Attachment.Size != int64(len(b)) || u.Offset != u.Size {
 		t.Errorf("%+v", u)
 	}
-	path := h.given(t, grant.Seat{Attachment: u.ID})
+	path := h.given(t, grant.Seat{Attachment: u.ID, Entry: show(t, u.ID, u.Attachment.Name)})
 	for _, c := range []struct {
 		header []string
 		status int
@@ -173,11 +202,11 @@ func TestFilesOfPeopleAreConfined(t *testing.T) {
 		seat                    grant.Seat
 		media, disposition, csp string
 	}{
-		{"a picture", grant.Seat{Attachment: picture.ID}, "image/png", `inline; filename="a.png"; filename*=UTF-8''a.png`, "sandbox"},
-		{"a thumbnail", grant.Seat{Attachment: picture.ID, Thumb: true}, "image/jpeg", "inline; ", "sandbox"},
-		{"a picture to keep", grant.Seat{Attachment: picture.ID, Save: true}, "image/png", "attachment; ", "sandbox"},
-		{"a text", grant.Seat{Attachment: text.ID}, "text/plain", `attachment; filename="a; x=.txt"; filename*=UTF-8''a%3B%20x%3D.txt`, "sandbox"},
-		{"a PDF", grant.Seat{Attachment: doc.ID}, "application/pdf", "inline; ", "script-src 'none'"},
+		{"a picture", grant.Seat{Attachment: picture.ID, Entry: show(t, picture.ID, picture.Attachment.Name)}, "image/png", `inline; filename="a.png"; filename*=UTF-8''a.png`, "sandbox"},
+		{"a thumbnail", grant.Seat{Attachment: picture.ID, Entry: show(t, picture.ID, picture.Attachment.Name), Thumb: true}, "image/jpeg", "inline; ", "sandbox"},
+		{"a picture to keep", grant.Seat{Attachment: picture.ID, Entry: show(t, picture.ID, picture.Attachment.Name), Save: true}, "image/png", "attachment; ", "sandbox"},
+		{"a text", grant.Seat{Attachment: text.ID, Entry: show(t, text.ID, text.Attachment.Name)}, "text/plain", `attachment; filename="a; x=.txt"; filename*=UTF-8''a%3B%20x%3D.txt`, "sandbox"},
+		{"a PDF", grant.Seat{Attachment: doc.ID, Entry: show(t, doc.ID, doc.Attachment.Name)}, "application/pdf", "inline; ", "script-src 'none'"},
 	} {
 		res, _ := asks(t, s, "GET", h.given(t, c.seat), "", nil)
 		got := res.Header
@@ -262,7 +291,7 @@ func TestUploadsAreRefusedWithAReason(t *testing.T) {
 func TestARevocationEndsTheAddressesOfFiles(t *testing.T) {
 	h, s := attachmentHouse(t)
 	u := upload(t, s, "file", "a.pdf", pdf(3<<20))
-	path := h.given(t, grant.Seat{Attachment: u.ID})
+	path := h.given(t, grant.Seat{Attachment: u.ID, Entry: show(t, u.ID, u.Attachment.Name)})
 	if res, _ := asks(t, s, "GET", path, "", nil); res.StatusCode != 200 {
 		t.Fatalf("before it: %d", res.StatusCode)
 	}
@@ -280,7 +309,7 @@ func TestAnAddressOfAMinuteSendsToTheEnd(t *testing.T) {
 	h, s := attachmentHouse(t)
 	b := pdf(3 << 20)
 	u := upload(t, s, "file", "a.pdf", b)
-	path := h.given(t, grant.Seat{Attachment: u.ID, Until: h.clock.at.Add(grant.Start)})
+	path := h.given(t, grant.Seat{Attachment: u.ID, Entry: show(t, u.ID, u.Attachment.Name), Until: h.clock.at.Add(grant.Start)})
 	slow := &passing{then: func() { h.clock.at = h.clock.at.Add(2 * time.Minute) }}
 	r := httptest.NewRequest("GET", path, nil)
 	h.api.ServeHTTP(slow, r)

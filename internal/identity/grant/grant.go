@@ -36,10 +36,13 @@ type Seat struct {
 	Interview string          `json:",omitempty"`
 	Recording string          `json:",omitempty"`
 	Side      identity.UserID `json:",omitempty"`
-	// Attachment names one, Thumb its thumbnail. Save is for keeping it on a device, not only for looking at it.
-	Attachment string `json:",omitempty"`
-	Thumb      bool   `json:",omitempty"`
-	Save       bool   `json:",omitempty"`
+	// Attachment names one, Thumb its thumbnail. Conversation and Entry are where it is shown: without that entry, or once it
+	// shows it no more, there is nothing to read. Save is for keeping it on a device, not only for looking at it.
+	Attachment   string `json:",omitempty"`
+	Conversation string `json:",omitempty"`
+	Entry        uint64 `json:",omitempty"`
+	Thumb        bool   `json:",omitempty"`
+	Save         bool   `json:",omitempty"`
 	// Until ends the grant whether it is used or not, by the clock of the node that gave it; zero: see [Idle].
 	Until time.Time `json:",omitzero"`
 }
