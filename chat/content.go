@@ -111,20 +111,36 @@ func checkRecall(c wire.RecallContent) error { return refuse(c.Target == 0) }
 
 func checkReaction(c wire.ReactionContent) error { return refuse(c.Target == 0 || !emoji(c.Emoji)) }
 
-// emoji says whether s is a picture and no writing: nobody gets words past the gates as a reaction.
+// emoji says whether s is a picture and no writing: nobody gets words past the gates as a reaction. Symbols that are letters,
+// digits or parts of characters are none; of the letters that flags are made of there is one pair.
 func emoji(s string) bool {
-	pictures, all := 0, 0
+	pictures, flags, all := 0, 0, 0
 	for _, r := range s {
 		all++
 		switch {
-		case unicode.Is(unicode.So, r):
+		case unicode.Is(unicode.So, r) && unicode.Is(pictorial, r):
 			pictures++
-		case unicode.Is(unicode.Sk, r) && r >= 0x1f3fb, r == 0x200d, r == 0xfe0f: // skin, joiner, variation
+		case r >= 0x1f1e6 && r <= 0x1f1ff:
+			flags++
+		case r >= 0x1f3fb && r <= 0x1f3ff, r == 0x200d, r == 0xfe0f: // skin, joiner, variation
 		default:
 			return false
 		}
 	}
-	return pictures > 0 && all <= maxEmoji
+	flag := flags == 2 && pictures == 0
+	return (flag || flags == 0 && pictures > 0) && all <= maxEmoji
+}
+
+// pictorial are the blocks of pictures: arrows, watches and weather, dingbats, faces and things. Enclosed letters and ideographs,
+// radicals, strokes, Braille and the letters of APL are in others.
+var pictorial = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{Lo: 0x2190, Hi: 0x21ff, Stride: 1}, {Lo: 0x231a, Hi: 0x231b, Stride: 1}, {Lo: 0x23e9, Hi: 0x23ff, Stride: 1},
+		{Lo: 0x25a0, Hi: 0x27bf, Stride: 1}, {Lo: 0x2b00, Hi: 0x2bff, Stride: 1},
+	},
+	R32: []unicode.Range32{
+		{Lo: 0x1f300, Hi: 0x1f64f, Stride: 1}, {Lo: 0x1f680, Hi: 0x1f6ff, Stride: 1}, {Lo: 0x1f7e0, Hi: 0x1f7f0, Stride: 1}, {Lo: 0x1f900, Hi: 0x1faff, Stride: 1},
+	},
 }
 
 func checkExchange(c wire.ExchangeContent) error {

@@ -150,6 +150,8 @@ func TestAReactionIsAPictureAndNoWriting(t *testing.T) {
 	for emoji, ok := range map[string]bool{
 		"👍": true, "👍🏽": true, "❤️": true, "👨‍👩‍👧‍👦": true, "🇨🇳": true, "": false, "a": false, "13800138000": false, "一三八": false, "👍a": false, "👍 ": false,
 		"️": false, "👍👍👍👍👍👍👍👍👍": false, "\U000e0061": false, "①③⑧": false, "<b>": false,
+		"⏰": true, "⭐": true, "✅": true, "☕": true, "🤝🏻": true, "🫡": true,
+		"Ⓦⓧ": false, "🅐🄰": false, "🇻🇽🇿🇭": false, "👍🇻🇽": false, "🇻": false, "⼀⼆": false, "㇀㇁": false, "⠁⠃": false, "⍳⍴": false, "🈶": false, "㊙": false, "🀇🀈": false, "🜀": false,
 	} {
 		if _, err := ann.Try(id, chat.TypeReaction, wire.ReactionContent{Target: 1, Emoji: emoji}); (err == nil) != ok {
 			t.Errorf("%q: %v, want accepted %v", emoji, err, ok)
