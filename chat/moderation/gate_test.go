@@ -11,6 +11,7 @@ import (
 	"parley/chat"
 	"parley/chat/chattest"
 	"parley/chat/moderation"
+	"parley/chat/moderation/moderationtest"
 	"parley/internal/identity"
 	"parley/internal/policy"
 	"parley/signal/wire"
@@ -240,6 +241,53 @@ func TestASilenceHoldsOnOtherNodesAndKeepsItsReasonSealed(t *testing.T) {
 	all, err := other.Silenced(t.Context(), moderator, "", 10)
 	if err != nil || len(all) != 1 || all[0].Reason != "冒充企业" || all[0].Kind != moderation.Ban {
 		t.Errorf("listed %+v, %v", all, err)
+	}
+}
+
+// late is a store in which something happens between the moment at which silences are read and that at which they are known.
+type late struct {
+	*moderationtest.Memory
+	meanwhile func()
+}
+
+func (l *late) Since(ctx context.Context, at time.Time) ([]moderation.SilenceRow, time.Time, error) {
+	rows, now, err := l.Memory.Since(ctx, at)
+	if f := l.meanwhile; f != nil {
+		l.meanwhile = nil
+		f()
+	}
+	return rows, now, err
+}
+
+func TestALookAtOlderSilencesTakesNoNewOneBack(t *testing.T) {
+	w := newWorld(t, moderation.Config{})
+	mute := moderation.Silence{User: chattest.Ann.User, Kind: moderation.Mute, Reason: "spam"}
+	if err := errors.Join(w.Silence(t.Context(), moderator, mute), w.Lift(t.Context(), moderator, mute.User)); err != nil {
+		t.Fatal(err)
+	}
+	store := &late{Memory: w.store}
+	node := moderation.New(moderation.Config{Store: store, Vault: w.Vault, Chat: w.Node.Service, Entries: w.Store, Now: w.clock.Now})
+	silenced := make(chan error, 1)
+	store.meanwhile = func() {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			silenced <- node.Silence(context.Background(), moderator, mute)
+		}()
+		select {
+		case <-done:
+		case <-time.After(100 * time.Millisecond): // it waits for the look
+		}
+	}
+	attempt := chat.Attempt{By: chattest.Ann, Conversation: w.direct, Type: chat.TypeText, Content: []byte(`{"text":"hello"}`)}
+	if _, err := node.Admit(t.Context(), attempt); err != nil && !errors.Is(err, policy.ErrMuted) { // the first look
+		t.Fatal(err)
+	}
+	if err := <-silenced; err != nil {
+		t.Fatal(err)
+	}
+	if _, err := node.Admit(t.Context(), attempt); !errors.Is(err, policy.ErrMuted) {
+		t.Errorf("after the mute: %v, want muted", err)
 	}
 }
 

@@ -130,6 +130,7 @@ const (
 )
 
 func (s *Service) sweep(ctx context.Context) {
+	s.forget()
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	if err := s.cfg.Store.Sweep(ctx, s.cfg.Now()); err != nil && ctx.Err() == nil {

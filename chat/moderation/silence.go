@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -52,8 +53,18 @@ func (s *Service) Silence(ctx context.Context, p identity.Principal, q Silence) 
 	if row.Reason, err = s.seal(ctx, q.User, "silence", "", q.Reason); err != nil {
 		return err
 	}
-	if err := s.cfg.Store.Silence(ctx, row); err != nil {
+	if err := s.set(ctx, row); err != nil {
 		return fmt.Errorf("silence: %w", err)
+	}
+	return nil
+}
+
+// set stores a row and knows it from then on. No look goes on meanwhile: one that read the store before would take it back.
+func (s *Service) set(ctx context.Context, row SilenceRow) error {
+	s.looks.Lock()
+	defer s.looks.Unlock()
+	if err := s.cfg.Store.Silence(ctx, row); err != nil {
+		return err
 	}
 	s.know([]SilenceRow{row})
 	return nil
@@ -84,11 +95,9 @@ func (s *Service) Lift(ctx context.Context, p identity.Principal, u identity.Use
 	if _, silent := s.silenceOf(u); !silent {
 		return policy.ErrNotFound
 	}
-	row := SilenceRow{User: u}
-	if err := s.cfg.Store.Silence(ctx, row); err != nil {
+	if err := s.set(ctx, SilenceRow{User: u}); err != nil {
 		return fmt.Errorf("lift silence: %w", err)
 	}
-	s.know([]SilenceRow{row})
 	return nil
 }
 
@@ -120,7 +129,7 @@ func (s *Service) look(ctx context.Context) error {
 }
 
 // begin makes the first look. Those who wait for one that failed share its failure, so that a store that is away holds nobody up for longer
-// than one look takes.
+// than one look takes; that the first of them goes away ends it for nobody.
 func (s *Service) begin(ctx context.Context) error {
 	if s.known() {
 		return nil
@@ -133,7 +142,7 @@ func (s *Service) begin(ctx context.Context) error {
 	if s.failed != nil && time.Since(s.failedAt) < time.Second {
 		return s.failed
 	}
-	s.failed, s.failedAt = s.lookLocked(ctx), time.Now()
+	s.failed, s.failedAt = s.lookLocked(context.WithoutCancel(ctx)), time.Now()
 	return s.failed
 }
 
@@ -163,7 +172,7 @@ func (s *Service) lookLocked(ctx context.Context) error {
 	return nil
 }
 
-// know takes in rows and forgets what has ended.
+// know takes in rows.
 func (s *Service) know(rows []SilenceRow) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,6 +184,14 @@ func (s *Service) know(rows []SilenceRow) {
 		}
 		s.silent[r.User] = Silence{User: r.User, Kind: r.Kind, Until: r.Until}
 	}
+}
+
+// forget drops what has ended.
+func (s *Service) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.cfg.Now()
+	maps.DeleteFunc(s.silent, func(_ identity.UserID, q Silence) bool { return !q.Until.IsZero() && !q.Until.After(now) })
 }
 
 func (s *Service) silenceOf(u identity.UserID) (Silence, bool) {
