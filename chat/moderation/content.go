@@ -28,7 +28,7 @@ var editors = map[string]editor{
 		each(pointers(d.Skills)...)
 	}),
 	chat.TypeJob: texts(func(c *wire.JobContent, each func(...*string)) {
-		each(&c.Title, &c.Company, &c.City, &c.Salary)
+		each(&c.Job, &c.Title, &c.Company, &c.City, &c.Salary)
 		each(pointers(c.Tags)...)
 	}),
 	chat.TypeAppointment: texts(func(c *wire.AppointmentContent, each func(...*string)) { each(&c.Note) }),

@@ -60,6 +60,10 @@ var styled = []struct{ first, last, base rune }{
 	{0x2070, 0x2070, '0'}, {0x2074, 0x2079, '4'}, {0x2080, 0x2089, '0'}, {0x24ea, 0x24ea, '0'}, {0x24ff, 0x24ff, '0'},
 	{0x0660, 0x0669, '0'}, {0x06f0, 0x06f9, '0'}, {0xb9, 0xb9, '1'}, {0xb2, 0xb3, '2'},
 	{0x24b6, 0x24cf, 'a'}, {0x24d0, 0x24e9, 'a'}, {0x249c, 0x24b5, 'a'},
+	{0x2160, 0x2163, '1'}, {0x2164, 0x2164, 'v'}, {0x2165, 0x2168, '6'}, {0x2169, 0x2169, 'x'},
+	{0x2170, 0x2173, '1'}, {0x2174, 0x2174, 'v'}, {0x2175, 0x2178, '6'}, {0x2179, 0x2179, 'x'},
+	{0x3021, 0x3029, '1'}, {0x3220, 0x3228, '1'}, {0x3280, 0x3288, '1'}, {0x1d360, 0x1d368, '1'},
+	{0x2f00, 0x2f00, '1'}, {0x2f06, 0x2f06, '2'}, {0x2f0b, 0x2f0b, '8'}, {0x1f101, 0x1f10a, '0'}, {0x1f10b, 0x1f10c, '0'},
 	{0x1f130, 0x1f149, 'a'}, {0x1f150, 0x1f169, 'a'}, {0x1f170, 0x1f189, 'a'}, {0x1f1e6, 0x1f1ff, 'a'},
 }
 
@@ -84,8 +88,44 @@ func plain(r rune) rune {
 			return s.base + r - s.first
 		}
 	}
-	return unicode.ToLower(r)
+	if unicode.Is(unicode.Nd, r) {
+		return decimal(r)
+	}
+	if r = unicode.ToLower(r); alike[r] != 0 {
+		return alike[r]
+	}
+	return r
 }
+
+// decimal is the digit that r is in another script: their tens stand in rows, from 0 on.
+func decimal(r rune) rune {
+	for _, t := range unicode.Nd.R16 {
+		if r >= rune(t.Lo) && r <= rune(t.Hi) {
+			return '0' + (r-rune(t.Lo))%10
+		}
+	}
+	for _, t := range unicode.Nd.R32 {
+		if r >= rune(t.Lo) && r <= rune(t.Hi) {
+			return '0' + (r-rune(t.Lo))%10
+		}
+	}
+	return r
+}
+
+// alike are letters that look like those of ASCII: with marks, or of the Cyrillic and Greek scripts.
+var alike = func() map[rune]rune {
+	all := map[rune]rune{}
+	for plain, others := range map[rune]string{
+		'a': "àáâãäåāăǎąаα", 'b': "вβ", 'c': "çćčсϲ", 'd': "ďđԁ", 'e': "èéêëēĕėęěеёε", 'g': "ĝğǵɡ", 'h': "ĥһн", 'i': "ìíîïĩīĭįǐıіїι",
+		'j': "ĵј", 'k': "ķкκ", 'l': "ĺļľł", 'm': "мḿ", 'n': "ñńņňǹη", 'o': "òóôõöøōŏőǒоο", 'p': "рρ", 'q': "ԛ", 'r': "ŕŗřг", 's': "śŝşšѕ",
+		't': "ţťтτ", 'u': "ùúûüũūŭůűųǔǖǘǚǜυ", 'v': "ѵν", 'w': "ŵẁẃẅԝωѡ", 'x': "хχ", 'y': "ýÿŷуγ", 'z': "źżžʐ",
+	} {
+		for _, r := range others {
+			all[r] = plain
+		}
+	}
+	return all
+}()
 
 // squeeze leaves out of a folded text what stands between characters to hide a word: spaces, marks and symbols, unless they
 // stand between two of ASCII, where they part words, or end a sentence.

@@ -69,15 +69,28 @@ func (j *judgement) judge(a chat.Attempt) (json.RawMessage, error) {
 	}
 	s := scans.Get().(*scan)
 	defer scans.Put(s)
-	if text, ok := plainText(a.Content); ok && j.text(s, text) == text {
+	s.strict = j.contact[Phone] >= Mask
+	if text, ok := plainText(a.Content); ok && j.text(s, text, nil) == text {
 		return nil, nil
 	}
-	return edit(a.Content, func(text string) string { return j.text(s, text) })
+	var parts [][]span
+	if s.strict {
+		var err error
+		if parts, err = j.across(s, edit, a.Content); err != nil {
+			return nil, err
+		}
+	}
+	return edit(a.Content, func(text string) string {
+		var stars []span
+		if len(parts) > 0 {
+			stars, parts = parts[0], parts[1:]
+		}
+		return j.text(s, text, stars)
+	})
 }
 
-// text judges one text and returns it with what is to be masked.
-func (j *judgement) text(s *scan, text string) string {
-	var stars []span
+// text judges one text and returns it with what is to be masked: stars are what is anyhow.
+func (j *judgement) text(s *scan, text string, stars []span) string {
 	for _, f := range s.run(j.rules, text) {
 		a := j.of(f)
 		if a > j.action {

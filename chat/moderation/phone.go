@@ -72,22 +72,24 @@ var countryCodes = [][]byte{[]byte("0086"), []byte("86"), []byte("0")}
 
 // mobile says whether the groups are a mobile number of mainland China, with the country's code or without.
 func (s *scan) mobile(part []group, all []byte) bool {
+	return isMobile(all) && (len(part) == 1 || !s.otherThanPhone(part))
+}
+
+// isMobile says whether the digits are such a number.
+func isMobile(all []byte) bool {
 	bare := all
 	for _, code := range countryCodes {
 		if rest, ok := bytes.CutPrefix(all, code); ok && len(rest) == 11 {
 			bare = rest
 		}
 	}
-	if len(bare) != 11 || bare[0] != '1' || bare[1] < '3' {
-		return false
-	}
-	return len(part) == 1 || !s.otherThanPhone(part)
+	return len(bare) == 11 && bare[0] == '1' && bare[1] >= '3'
 }
 
 // otherThanPhone says whether groups with the digits of a number are more likely a range of amounts, dates, a list, an address
 // of the internet or a decimal.
 func (s *scan) otherThanPhone(part []group) bool {
-	if s.round(part) || s.dates(part) || s.rising(part) {
+	if s.pay(part) || s.dates(part) || s.rising(part) {
 		return true
 	}
 	seps := s.separators(part)
@@ -133,6 +135,9 @@ func (s *scan) round(part []group) bool {
 		return g.n < 3 || s.digits[g.at+g.n-1] != '0' || s.digits[g.at+g.n-2] != '0'
 	})
 }
+
+// pay says whether the groups begin with a range of amounts.
+func (s *scan) pay(part []group) bool { return len(part) > 1 && s.round(part[:2]) }
 
 // dates says whether the groups begin with a year and a month, or with two years.
 func (s *scan) dates(part []group) bool {

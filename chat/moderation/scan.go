@@ -49,6 +49,7 @@ type scan struct {
 	groups           []group
 	digits           []byte
 	found            []finding
+	strict           bool // contacts are masked here
 }
 
 var scans = sync.Pool{New: func() any { return new(scan) }}
@@ -67,6 +68,9 @@ func (s *scan) run(r *Rules, text string) []finding {
 	s.folded.fold(text)
 	s.squeezed.squeeze(&s.folded)
 	s.phones(text)
+	if s.strict {
+		s.scattered(text)
+	}
 	s.addresses(text, r.trusted)
 	s.matches(r, text)
 	for i, p := range r.patterns {
