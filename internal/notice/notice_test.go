@@ -31,6 +31,7 @@ type house struct {
 	channels []string
 	quiet    wire.Quiet
 	read     map[identity.UserID]uint64
+	came     map[uint64]time.Time // entries by seq
 	gone     bool
 	broken   error
 }
@@ -41,10 +42,16 @@ func (h *house) Notices(context.Context, identity.UserID) (map[string][]string, 
 	return h.classes, slices.Clone(h.channels), h.quiet, h.broken
 }
 
-func (h *house) ReadTo(_ context.Context, _ string, u identity.UserID) (uint64, bool, error) {
+func (h *house) ReadTo(_ context.Context, _ string, u identity.UserID) (notice.Read, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.read[u], !h.gone, h.broken
+	r := notice.Read{Member: !h.gone, To: h.read[u]}
+	for seq, at := range h.came {
+		if seq > r.To && (r.Since.IsZero() || at.Before(r.Since)) {
+			r.Since = at
+		}
+	}
+	return r, h.broken
 }
 
 // set changes what stands around.
@@ -59,7 +66,7 @@ func in(t *testing.T, f func(t *testing.T, h *house)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		bubble.Pass(time.Hour) // a bubble begins at eight in Shanghai
-		h := &house{channels: []string{"push", "sms"}, read: map[identity.UserID]uint64{}, classes: map[string][]string{"marketing": {"push", "mail"}}}
+		h := &house{channels: []string{"push", "sms"}, read: map[identity.UserID]uint64{}, came: map[uint64]time.Time{}, classes: map[string][]string{"marketing": {"push", "mail"}}}
 		h.Service = notice.New(notice.Config{Store: &h.store, Cursors: h, Preferences: h})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -75,6 +82,11 @@ func in(t *testing.T, f func(t *testing.T, h *house)) {
 // comes tells of an entry for the users.
 func (h *house) comes(t *testing.T, seq uint64, users ...identity.UserID) {
 	t.Helper()
+	h.set(func(h *house) {
+		if _, known := h.came[seq]; !known {
+			h.came[seq] = time.Now()
+		}
+	})
 	if err := h.Unread(t.Context(), []notice.Entry{{Conversation: "c-1", Seq: seq, At: time.Now(), Recipients: users}}); err != nil {
 		t.Fatal(err)
 	}
@@ -132,6 +144,21 @@ func TestWhatIsReadIsNotRemindedOf(t *testing.T) {
 		h.comes(t, 9, "u-1") // the sealer tells it once more
 		bubble.Pass(30 * time.Minute)
 		h.want(t, "a repeat", "u-1 push 8", "u-1 push 9")
+	})
+}
+
+func TestWhoReadsAsTheyTalkIsNotReminded(t *testing.T) {
+	in(t, func(t *testing.T, h *house) {
+		for i := range uint64(120) { // every ten seconds one, of which all but the last are read at any time
+			h.comes(t, i+1, "u-1")
+			h.set(func(h *house) { h.read["u-1"] = i })
+			bubble.Pass(10 * time.Second)
+		}
+		h.want(t, "as they talk")
+		bubble.Pass(4 * time.Minute)
+		h.want(t, "before the last was unread for five minutes")
+		bubble.Pass(time.Minute)
+		h.want(t, "after them", "u-1 push 120")
 	})
 }
 

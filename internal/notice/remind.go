@@ -62,17 +62,17 @@ func (s *Service) remind(ctx context.Context, r Reminder) error {
 	if err != nil {
 		return fmt.Errorf("read preferences: %w", err)
 	}
-	read, member, err := s.cfg.Cursors.ReadTo(ctx, r.Conversation, r.User)
+	read, err := s.cfg.Cursors.ReadTo(ctx, r.Conversation, r.User)
 	if err != nil {
 		return fmt.Errorf("read cursor: %w", err)
 	}
-	if !member || read >= r.Seq || len(channels) == 0 {
+	if !read.Member || read.To >= r.Seq || len(channels) == 0 {
 		return s.cfg.Store.Forget(ctx, r)
 	}
-	if read >= r.Told {
+	if read.To >= r.Told {
 		r.Step, r.Ago = 0, s.cfg.Again // a new streak
 	}
-	if wait := s.wait(r, len(channels)); wait > 0 {
+	if wait := s.wait(r, read.Since, len(channels)); wait > 0 {
 		return s.cfg.Store.Postpone(ctx, r, wait)
 	}
 	if r.Step >= len(channels) {
@@ -84,11 +84,14 @@ func (s *Service) remind(ctx context.Context, r Reminder) error {
 	return s.tell(ctx, r, channels)
 }
 
-// wait is how long it is until the next reminder of a streak may come.
-func (s *Service) wait(r Reminder, channels int) time.Duration {
+// wait is how long it is until the next reminder of a streak may come. A row may be due by what was read meanwhile: the first
+// reminder comes when the first entry of those that are unread is old enough.
+func (s *Service) wait(r Reminder, since time.Time, channels int) time.Duration {
 	switch {
-	case r.Step == 0:
+	case r.Step == 0 && since.IsZero():
 		return 0
+	case r.Step == 0:
+		return min(s.cfg.After-s.cfg.Now().Sub(since), s.cfg.After) // whoever's clock is ahead
 	case r.Step < channels:
 		return s.cfg.Escalate - r.Ago
 	}

@@ -79,6 +79,13 @@ type Due struct {
 
 // Cursors knows what people have read.
 type Cursors interface {
-	// ReadTo is up to where the user has read, and false if the user is not in the conversation.
-	ReadTo(ctx context.Context, conversation string, user identity.UserID) (uint64, bool, error)
+	// ReadTo is how far the user has read the conversation.
+	ReadTo(ctx context.Context, conversation string, user identity.UserID) (Read, error)
+}
+
+// Read is how far somebody has read a conversation. The zero value is that of somebody who is not in it.
+type Read struct {
+	Member bool
+	To     uint64
+	Since  time.Time // when the first entry came that the user has not read and should; zero if there is none
 }

@@ -26,12 +26,22 @@ var (
 )
 
 // ReadTo implements [notice.Cursors].
-func (n *Notice) ReadTo(ctx context.Context, conversation string, user identity.UserID) (read uint64, member bool, err error) {
-	err = n.db.read.QueryRowContext(ctx, `SELECT read_to FROM chat_members WHERE conversation = $1 AND user_id = $2`, conversation, user).Scan(&read)
+func (n *Notice) ReadTo(ctx context.Context, conversation string, user identity.UserID) (notice.Read, error) {
+	r, since := notice.Read{Member: true}, int64(0)
+	err := n.db.read.QueryRowContext(ctx, `SELECT m.read_to, COALESCE((SELECT e.time_us FROM chat_entries e
+			WHERE e.conversation = m.conversation AND e.seq > m.read_to AND e.sender <> m.user_id AND e.type NOT IN (`+uncounted+`)
+			ORDER BY e.seq LIMIT 1), 0)
+		FROM chat_members m WHERE m.conversation = $1 AND m.user_id = $2`, conversation, user).Scan(&r.To, &since)
 	if errors.Is(err, sql.ErrNoRows) {
-		return 0, false, nil
+		return notice.Read{}, nil
 	}
-	return read, err == nil, wrap("read cursor", err)
+	if err != nil {
+		return notice.Read{}, fmt.Errorf("read cursor: %w", err)
+	}
+	if since != 0 {
+		r.Since = fromMicros(since)
+	}
+	return r, nil
 }
 
 // Unread implements [notice.Reminders]. Rows are taken in the order of their keys, so that two nodes never wait for each other in a

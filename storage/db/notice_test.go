@@ -7,6 +7,8 @@ import (
 
 	"parley/chat"
 	"parley/chat/chattest"
+	"parley/internal/identity"
+	"parley/internal/notice"
 	"parley/internal/notice/noticetest"
 	"parley/internal/outbox"
 )
@@ -40,20 +42,23 @@ func TestTheCursorOfAReminderIsTheLogs(t *testing.T) {
 		n := chattest.Start(t, d.Chat(), &chattest.Hub{}, chat.Config{})
 		id := n.NewConversation()
 		a := n.MustSend(chattest.Ann, chattest.Text(t, id, "hello"))
+		own := n.MustSend(chattest.Rob, chattest.Text(t, id, "one's own is nothing to read"))
+		b := n.MustSend(chattest.Ann, chattest.Text(t, id, "are you there?"))
+		n.MustSend(chattest.Ann, chattest.Text(t, id, "?"))
 		if err := n.Mark(t.Context(), chattest.Rob, id, a.Seq, a.Seq); err != nil {
 			t.Fatal(err)
 		}
 		for _, c := range []struct {
-			id     string
-			user   chat.Party
-			read   uint64
-			member bool
+			id   string
+			user identity.UserID
+			want notice.Read
 		}{
-			{string(id), chat.Party{User: chattest.Rob.User}, a.Seq, true}, {string(id), chat.Party{User: chattest.Ann.User}, 0, true},
-			{string(id), chat.Party{User: chattest.Hana.User}, 0, false}, {"none", chat.Party{User: chattest.Rob.User}, 0, false},
+			{string(id), chattest.Rob.User, notice.Read{Member: true, To: a.Seq, Since: b.Time}},
+			{string(id), chattest.Ann.User, notice.Read{Member: true, Since: own.Time}},
+			{string(id), chattest.Hana.User, notice.Read{}}, {"none", chattest.Rob.User, notice.Read{}},
 		} {
-			if read, member, err := d.Notice().ReadTo(t.Context(), c.id, c.user.User); read != c.read || member != c.member || err != nil {
-				t.Errorf("%s: %d, %v, %v; want %d, %v", c.user.User, read, member, err, c.read, c.member)
+			if got, err := d.Notice().ReadTo(t.Context(), c.id, c.user); got != c.want || err != nil {
+				t.Errorf("%s: %+v, %v; want %+v", c.user, got, err, c.want)
 			}
 		}
 	})
