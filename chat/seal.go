@@ -2,8 +2,6 @@ package chat
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -58,7 +56,7 @@ func seal(ctx context.Context, v keys.Vault, n keys.Name, ad, plain []byte) ([]b
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
-	a, err := aead(k)
+	a, err := k.AEAD()
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +73,7 @@ func unseal(ctx context.Context, v keys.Vault, n keys.Name, ad, sealed []byte) (
 	if len(sealed) == 0 || sealed[0] != formSealed {
 		return nil, errors.New("unseal: unknown form")
 	}
-	a, err := aead(k)
+	a, err := k.AEAD()
 	if err != nil {
 		return nil, err
 	}
@@ -84,16 +82,4 @@ func unseal(ctx context.Context, v keys.Vault, n keys.Name, ad, sealed []byte) (
 		return nil, fmt.Errorf("unseal: %w", err)
 	}
 	return plain, nil
-}
-
-func aead(k keys.Key) (cipher.AEAD, error) {
-	block, err := aes.NewCipher(k[:])
-	if err != nil {
-		return nil, fmt.Errorf("cipher: %w", err)
-	}
-	a, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		return nil, fmt.Errorf("cipher: %w", err)
-	}
-	return a, nil
 }

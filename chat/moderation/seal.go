@@ -2,8 +2,6 @@ package moderation
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
 	"errors"
 	"fmt"
 
@@ -23,7 +21,7 @@ func (s *Service) seal(ctx context.Context, u identity.UserID, what, id, text st
 	if err != nil {
 		return nil, fmt.Errorf("seal %s: %w", what, err)
 	}
-	a, err := aead(k)
+	a, err := k.AEAD()
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +40,7 @@ func (s *Service) open(ctx context.Context, u identity.UserID, what, id string, 
 	if err != nil {
 		return "", fmt.Errorf("open %s: %w", what, err)
 	}
-	a, err := aead(k)
+	a, err := k.AEAD()
 	if err != nil {
 		return "", err
 	}
@@ -51,16 +49,4 @@ func (s *Service) open(ctx context.Context, u identity.UserID, what, id string, 
 		return "", fmt.Errorf("open %s: %w", what, err)
 	}
 	return string(plain), nil
-}
-
-func aead(k keys.Key) (cipher.AEAD, error) {
-	block, err := aes.NewCipher(k[:])
-	if err != nil {
-		return nil, fmt.Errorf("cipher: %w", err)
-	}
-	a, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		return nil, fmt.Errorf("cipher: %w", err)
-	}
-	return a, nil
 }

@@ -46,7 +46,7 @@ func FuzzSettings(f *testing.F) {
 func FuzzDocument(f *testing.F) {
 	var k keys.Key
 	rand.Read(k[:]) // another in each process of the fuzzer, so that none is given what another sealed
-	a, err := aead(k)
+	a, err := k.AEAD()
 	if err != nil {
 		f.Fatal(err)
 	}

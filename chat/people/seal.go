@@ -2,7 +2,6 @@ package people
 
 import (
 	"context"
-	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -60,7 +59,7 @@ func (s *Service) seal(ctx context.Context, user identity.UserID, version uint64
 	if err != nil {
 		return nil, fmt.Errorf("seal document: %w", err)
 	}
-	a, err := aead(k)
+	a, err := k.AEAD()
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +71,7 @@ func (s *Service) unseal(ctx context.Context, user identity.UserID, r Row) (docu
 	if err != nil {
 		return document{}, fmt.Errorf("unseal document: %w", err)
 	}
-	a, err := aead(k)
+	a, err := k.AEAD()
 	if err != nil {
 		return document{}, err
 	}
@@ -92,16 +91,4 @@ func opened(a cipher.AEAD, r Row) (document, error) {
 		return d, errors.New("unseal document: not in the expected form")
 	}
 	return d, nil
-}
-
-func aead(k keys.Key) (cipher.AEAD, error) {
-	block, err := aes.NewCipher(k[:])
-	if err != nil {
-		return nil, fmt.Errorf("cipher: %w", err)
-	}
-	a, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		return nil, fmt.Errorf("cipher: %w", err)
-	}
-	return a, nil
 }

@@ -2,6 +2,8 @@ package keys
 
 import (
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
 	"errors"
 	"fmt"
 	"io"
@@ -39,6 +41,19 @@ func (Key) LogValue() slog.Value { return slog.StringValue(hidden) }
 
 // MarshalText keeps the key out of JSON and the like: it always fails.
 func (Key) MarshalText() ([]byte, error) { return nil, errors.New("keys: a key is never encoded") }
+
+// AEAD seals small values under the key itself: AES-256-GCM with a random nonce in front of what it seals (A4).
+func (k Key) AEAD() (cipher.AEAD, error) {
+	block, err := aes.NewCipher(k[:])
+	if err != nil {
+		return nil, fmt.Errorf("make cipher: %w", err)
+	}
+	a, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, fmt.Errorf("make cipher: %w", err)
+	}
+	return a, nil
+}
 
 // Vault keeps data keys wrapped by a root key, outside the main database's dumps. Destroying a data key is erasure of
 // all it sealed. Any goroutine may call it. It also signs heads with the node's Ed25519 key.
