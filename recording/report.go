@@ -7,29 +7,24 @@ import (
 	"parley/internal/chain"
 )
 
-// Class says what is wrong with a place. The zero value is nothing.
-type Class string
+// A verification of a recording finds what one of a transcript finds.
+type (
+	// Class says what is wrong with a place.
+	Class = chain.Class
+	// Finding is one place where a recording is not what was signed.
+	Finding = chain.Finding
+)
 
 // Classes of findings.
 const (
-	Altered      Class = "altered"
-	Removed      Class = "removed"
-	Reordered    Class = "reordered"
-	Truncated    Class = "truncated"
-	Added        Class = "added"
-	WrongKey     Class = "wrong key"
-	HeadMismatch Class = "head mismatch"
+	Altered      = chain.Altered
+	Removed      = chain.Removed
+	Reordered    = chain.Reordered
+	Truncated    = chain.Truncated
+	Added        = chain.Added
+	WrongKey     = chain.WrongKey
+	HeadMismatch = chain.HeadMismatch
 )
-
-// Finding is one place where a recording is not what was signed. From and To are the byte range within File as it
-// is now; equal when something is missing there.
-type Finding struct {
-	File   string `json:"file"`
-	From   int64  `json:"from"`
-	To     int64  `json:"to"`
-	Class  Class  `json:"class"`
-	Detail string `json:"detail"`
-}
 
 // Report is what a verification found.
 type Report struct {

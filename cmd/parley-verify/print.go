@@ -53,9 +53,9 @@ func printText(w io.Writer, r report) error {
 	var b bytes.Buffer
 	switch r := r.(type) {
 	case *recording.Report:
-		conclude(&b, recordingFindings(r.Findings))
+		conclude(&b, r.Findings)
 		describe(&b, r)
-		attest(&b, recordingFindings(r.Findings), r.OwnKey, r.Receipts)
+		attest(&b, r.Findings, r.OwnKey, r.Receipts)
 	case *chain.Report:
 		conclude(&b, r.Findings)
 		describeTranscript(&b, r)
@@ -69,15 +69,6 @@ func printText(w io.Writer, r report) error {
 	return err
 }
 
-// recordingFindings are a recording's in the form of all others.
-func recordingFindings(list []recording.Finding) []chain.Finding {
-	all := make([]chain.Finding, len(list))
-	for i, f := range list {
-		all[i] = chain.Finding{File: f.File, From: f.From, To: f.To, Class: chain.Class(f.Class), Detail: f.Detail}
-	}
-	return all
-}
-
 func conclude(b *bytes.Buffer, list []chain.Finding) {
 	if len(list) == 0 {
 		fmt.Fprintln(b, "INTACT: nothing was altered, removed, reordered, truncated or added since the head was signed")
@@ -85,7 +76,11 @@ func conclude(b *bytes.Buffer, list []chain.Finding) {
 		fmt.Fprintf(b, "TAMPERED: %d finding(s)\n", len(list))
 	}
 	for _, f := range list {
-		fmt.Fprintf(b, "  %s: bytes %d-%d: %s: %s\n", clean(f.File), f.From, f.To, f.Class, clean(f.Detail))
+		where := fmt.Sprintf(": bytes %d-%d", f.From, f.To)
+		if f.File == chain.ReceiptFile {
+			where = "" // it is in no bundle
+		}
+		fmt.Fprintf(b, "  %s%s: %s: %s\n", clean(f.File), where, f.Class, clean(f.Detail))
 	}
 }
 
@@ -95,10 +90,23 @@ func describeTranscript(b *bytes.Buffer, r *chain.Report) {
 		fmt.Fprintf(b, "member     %s as %s\n", clean(m.User), clean(m.Role))
 	}
 	fmt.Fprintf(b, "entries    %d, from %s to %s\n", r.Entries, r.First.Format(time.RFC3339), r.Last.Format(time.RFC3339))
-	fmt.Fprintf(b, "head       %s, seal %d in tree %d, signed %s by key %s\n", r.Head, r.Seals, r.Tree, r.Signed.Format(time.RFC3339), clean(string(r.Key)))
+	describeHead(b, r)
 	for _, l := range r.Late {
 		fmt.Fprintf(b, "late       entries %d to %d were sealed %s after the oldest of them\n", l.From, l.To, time.Duration(l.Seconds)*time.Second)
 	}
+}
+
+// describeHead says which head the transcript rests on, as far as it can be read.
+func describeHead(b *bytes.Buffer, r *chain.Report) {
+	head := r.Head.String()
+	if r.Head == (chain.Hash{}) {
+		head = "not reached"
+	}
+	fmt.Fprintf(b, "head       %s, seal %d", head, r.Seals)
+	if !r.Signed.IsZero() {
+		fmt.Fprintf(b, " in tree %d, signed %s by key %s", r.Tree, r.Signed.Format(time.RFC3339), clean(string(r.Key)))
+	}
+	fmt.Fprintln(b)
 }
 
 func describeTrees(b *bytes.Buffer, r *chain.TreesReport) {

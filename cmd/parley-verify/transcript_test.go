@@ -81,6 +81,8 @@ func TestTranscriptsAndTreesAreToldApartFromRecordings(t *testing.T) {
 		{"a witness's list", nil, []string{"--key", c.key, "--head", c.head, c.trees}, intact, []string{"INTACT", "trees      1 to 3", "1 head(s)"}},
 		{"after one flipped byte", func() { flip(t, entries, 300) }, []string{"--key", c.key, c.dir}, tampered, []string{"TAMPERED", "transcript.jsonl: bytes ", "altered"}},
 		{"as JSON after it", nil, []string{"--json", c.dir}, tampered, []string{`"intact": false`, `"file": "transcript.jsonl"`}},
+		{"after a flipped byte of the tree too", func() { flip(t, filepath.Join(c.dir, chain.TreeFile), 0) }, []string{"--head", c.head, c.dir}, tampered,
+			[]string{"tree.json: bytes 0-", "  receipt: wrong key", "head       not reached, seal 3\n"}},
 		{"without its entries", func() { must(t, os.Remove(entries)) }, []string{c.dir}, tampered, []string{"transcript.jsonl", "removed"}},
 		{"a tree was left out", func() { cutLine(t, c.trees, 1) }, []string{"--key", c.key, c.trees}, tampered, []string{"trees.jsonl", "removed"}},
 		{"a receipt of a recording", func() { must(t, os.WriteFile(c.head, []byte(`{"heads":[]}`), 0o600)) }, []string{"--head", c.head, c.zip}, unreadable, nil},
