@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"parley/chat"
 	"parley/internal/identity"
 	"parley/internal/policy"
 	"parley/signal/wire"
@@ -134,4 +135,24 @@ func TestAHeadhunterGetsNoContactWhateverIsTried(t *testing.T) {
 	if _, err := w.As(hana).read(id); !errors.Is(err, policy.ErrNotFound) {
 		t.Errorf("read: %v", err)
 	}
+}
+
+// T4: whoever the other side hides from or blocks gets no number to call, though both had agreed; the same refusal as for a
+// message.
+func TestWhoMayNotWriteMayNotCall(t *testing.T) {
+	w := start(t, two)
+	phones := w.deal(rob, ann, askPhone, wire.ExchangeAnswer{})
+	w.reads(rob, phones, "17000000001")
+	w.numbers.on = func() { t.Error("a number was asked for") }
+	w.gate.do = func(a chat.Attempt) (json.RawMessage, error) {
+		if a.By.User == rob.User {
+			return nil, policy.ErrClosed
+		}
+		return nil, nil
+	}
+	if v, err := w.As(rob).read(phones); !errors.Is(err, policy.ErrClosed) || v.Value != "" {
+		t.Errorf("the recruiter reads %q, %v; want closed", v.Value, err)
+	}
+	w.numbers.on = nil
+	w.reads(ann, phones, "17000000001")
 }

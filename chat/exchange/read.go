@@ -65,8 +65,12 @@ func (s *Service) readWeChat(ctx context.Context, p identity.Principal, x exchan
 	return nil
 }
 
-// readNumber asks for the number and then looks again: a withdrawal meanwhile has released what this just assigned anew.
-func (s *Service) readNumber(ctx context.Context, _ identity.Principal, x exchange, v *wire.ExchangeValue) error {
+// readNumber asks the gates, since whoever may not write may not call either (T4), then for the number, and then looks again: a
+// withdrawal meanwhile has released what this just assigned anew.
+func (s *Service) readNumber(ctx context.Context, p identity.Principal, x exchange, v *wire.ExchangeValue) error {
+	if _, err := s.admit(ctx, p, x, accepted, gift{}); err != nil {
+		return err
+	}
 	n, err := s.number(ctx, x, x.Answerer)
 	if errors.Is(err, ErrNoNumber) {
 		return policy.ErrUnavailable
