@@ -17,12 +17,8 @@ func (c *Chat) lockEach(ctx context.Context, tx *sql.Tx, b chat.Batch) error {
 	if c.db.dialect != postgresDialect {
 		return nil
 	}
-	for _, id := range chatsOf(b.Rows, b.Marks) {
-		if _, err := tx.ExecContext(ctx, `SELECT FROM chat_conversations WHERE id = $1 FOR NO KEY UPDATE`, id); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := tx.ExecContext(ctx, lockChats, chatsOf(b.Rows, b.Marks))
+	return err
 }
 
 // step does what a row brings with it, before the row is inserted at that seq. A row that is in the log already did it then;
