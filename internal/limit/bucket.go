@@ -38,5 +38,5 @@ func (b *Bucket) refill(now time.Time, rate float64) {
 	if passed := at - b.at; passed > 0 && b.spent > 0 {
 		b.spent = max(0, b.spent-rate*time.Duration(passed).Seconds())
 	}
-	b.at = max(at, b.at)
+	b.at = at // also when the clock was set back: nobody waits until it is where it was
 }

@@ -216,6 +216,22 @@ func TestAKeyWhoseBucketIsFullAgainIsNotHeld(t *testing.T) {
 	})
 }
 
+func TestAClockThatIsSetBackHoldsNobodyUp(t *testing.T) {
+	now := time.Unix(1700000000, 0)
+	var b Bucket
+	if _, ok := b.Take(now, 2, 3, 3); !ok {
+		t.Fatal("a full bucket refused")
+	}
+	now = now.Add(-time.Hour)
+	wait, ok := b.Take(now, 2, 3, 1)
+	if ok || wait != time.Second/2 {
+		t.Fatalf("one of an empty bucket: %v, %v", wait, ok)
+	}
+	if _, ok := b.Take(now.Add(wait), 2, 3, 1); !ok {
+		t.Error("who waited as told was refused until the clock was where it had been")
+	}
+}
+
 func TestABucketByItselfIsFullAtFirst(t *testing.T) {
 	now := time.Unix(1700000000, 0)
 	var b Bucket
