@@ -2,6 +2,7 @@ package remote_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net"
@@ -224,6 +225,8 @@ func (vault) Create(context.Context, keys.Name) (keys.Key, error) { return keys.
 
 // talk is a chat whose every conversation has the same two members.
 type talk struct{}
+
+func (talk) Admit(context.Context, chat.Attempt) (json.RawMessage, error) { return nil, nil }
 
 func (talk) Members(context.Context, chat.ConversationID) ([]chat.Member, error) {
 	return []chat.Member{{User: "zoe", Role: identity.Recruiter}, {User: "ann", Role: identity.Candidate}}, nil
