@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -56,14 +57,19 @@ func (a *at[T]) UnmarshalYAML(n *yaml.Node) error {
 	return n.Decode(&a.value)
 }
 
-// ruleError says what is wrong on which line of a rules file. It never quotes the file, which may hold a secret.
+// ruleError says what is wrong on which line of a rules file. It quotes no value, which may be a secret.
 type ruleError struct {
-	line int
+	line int // 0 where it is about something that is not there
 	err  error
 }
 
 // Error names the line.
-func (e *ruleError) Error() string { return fmt.Sprintf("line %d: %v", e.line, e.err) }
+func (e *ruleError) Error() string {
+	if e.line == 0 {
+		return e.err.Error()
+	}
+	return fmt.Sprintf("line %d: %v", e.line, e.err)
+}
 
 // Unwrap is the cause.
 func (e *ruleError) Unwrap() error { return e.err }
@@ -72,8 +78,30 @@ func (a at[T]) wrong(format string, args ...any) error {
 	return &ruleError{a.line, fmt.Errorf(format, args...)}
 }
 
-// quotations are what the parser repeats of a file.
-var quotations = regexp.MustCompile("(?s)`.*`|'.*'")
+// phrases say in the words of RULES.md what the parser says in those of Go; the last leaves out what it repeats of a file.
+var phrases = []struct {
+	says  *regexp.Regexp
+	means string
+}{
+	{regexp.MustCompile(`(?s)field (.*) not found in type .*`), "there is no setting $1 here"},
+	{regexp.MustCompile(`(?s)cannot unmarshal .* into \[\].*`), "a list is expected here: [one, another]"},
+	{regexp.MustCompile(`(?s)cannot unmarshal .* into .*`), "settings are expected here: {name: value}"},
+	{regexp.MustCompile("(?s)`.*`|'.*'"), "(…)"},
+}
+
+// unreadable is an error of the parser for who wrote the file.
+func unreadable(err error) error {
+	all := []string{err.Error()}
+	if e, ok := errors.AsType[*yaml.TypeError](err); ok {
+		all = e.Errors
+	}
+	for i := range all {
+		for _, p := range phrases {
+			all[i] = p.says.ReplaceAllString(all[i], p.means)
+		}
+	}
+	return errors.New(strings.Join(all, "; "))
+}
 
 // parseRules reads the form; the rest is for [Rules] to judge.
 func parseRules(raw []byte) (f rulesFile, err error) {
@@ -89,5 +117,5 @@ func parseRules(raw []byte) (f rulesFile, err error) {
 	if err == nil || errors.As(err, &rule) {
 		return f, err
 	}
-	return f, errors.New(quotations.ReplaceAllString(err.Error(), "(…)"))
+	return f, unreadable(err)
 }

@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 )
@@ -20,32 +22,28 @@ func (r *Rules) list(f listFile, dir string) ([][]byte, error) {
 	if slices.ContainsFunc(r.named, func(o list) bool { return o.name == l.name }) {
 		return nil, f.Name.wrong("there are two lists of this name")
 	}
-	all := f.Words
+	out, err := soughtFor(nil, f.Words)
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range f.Files {
 		path := name.value
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(dir, path)
 		}
-		more, err := wordsIn(path)
+		words, err := wordsIn(path)
+		if err == nil {
+			out, err = soughtFor(out, words)
+		}
 		if err != nil {
-			return nil, name.wrong("file of words: %w", err)
+			return nil, name.wrong("file of words %s: %w", filepath.Base(path), err)
 		}
-		r.files, all = append(r.files, path), append(all, more...)
-	}
-	var out [][]byte
-	for _, w := range all {
-		var s scan
-		s.folded.fold(strings.TrimSpace(w.value))
-		s.squeezed.squeeze(&s.folded)
-		if len(s.squeezed.text) < 2 {
-			return nil, w.wrong("a word needs a character of Chinese, or two letters or digits")
-		}
-		out = append(out, s.squeezed.text)
+		r.files = append(r.files, path)
 	}
 	for _, p := range f.Patterns {
-		re, err := regexp.Compile(p.value)
-		if err != nil || len(p.value) > MaxPattern || re.MatchString("") {
-			return nil, p.wrong("a pattern is a regular expression of at most %d bytes (RE2) that does not match nothing", MaxPattern)
+		re, err := compiled(p.value)
+		if err != nil {
+			return nil, p.wrong("pattern: %w", err)
 		}
 		r.patterns = append(r.patterns, pattern{re, len(r.named)})
 	}
@@ -54,6 +52,38 @@ func (r *Rules) list(f listFile, dir string) ([][]byte, error) {
 	}
 	r.named = append(r.named, l)
 	return out, nil
+}
+
+// soughtFor adds words in the form in which they are looked for.
+func soughtFor(out [][]byte, words []at[string]) ([][]byte, error) {
+	for _, w := range words {
+		var s scan
+		s.folded.fold(strings.TrimSpace(w.value))
+		s.squeezed.squeeze(&s.folded)
+		if len(s.squeezed.text) < 2 {
+			return nil, w.wrong("a word needs a character of Chinese, or two letters or digits")
+		}
+		out = append(out, s.squeezed.text)
+	}
+	return out, nil
+}
+
+// compiled refuses what is too long, and what would be found in every text.
+func compiled(pattern string) (*regexp.Regexp, error) {
+	if len(pattern) > MaxPattern {
+		return nil, fmt.Errorf("it has more than %d bytes", MaxPattern)
+	}
+	re, err := regexp.Compile(pattern)
+	if e, ok := errors.AsType[*syntax.Error](err); ok {
+		return nil, fmt.Errorf("no regular expression of RE2: %s", e.Code)
+	}
+	if err != nil {
+		return nil, errors.New("no regular expression of RE2")
+	}
+	if re.MatchString("") {
+		return nil, errors.New("it is found in an empty text, so it would be in any")
+	}
+	return re, nil
 }
 
 // head is what a list is called and does.
@@ -96,7 +126,7 @@ func (f listFile) line() at[string] {
 func wordsIn(path string) ([]at[string], error) {
 	raw, err := readSmall(path)
 	if err != nil {
-		return nil, errors.New("it can't be read")
+		return nil, err
 	}
 	var out []at[string]
 	lines := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf"))))

@@ -2,7 +2,9 @@ package moderation
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net"
 	"os"
@@ -104,6 +106,9 @@ func load(path string, w Where) (*Rules, error) {
 
 func readSmall(path string) ([]byte, error) {
 	raw, err := os.ReadFile(path)
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, fmt.Errorf("it can't be read: %w", e.Err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -66,6 +66,35 @@ func TestARulesFileIsRefusedWithTheLineThatIsWrong(t *testing.T) {
 	}
 }
 
+func TestAFaultSaysInTheWordsOfThePageHowToMendIt(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "words.txt"), "fine words\n\n—\n")
+	for _, c := range []struct{ text, says string }{
+		{"contact:\n  kind: {link: allow}\n", "line 2: there is no setting kind here"},
+		{"lists:\n- name: a\n  action: mask\n  words: hunter2\n", "line 4: a list is expected here: [one, another]"},
+		{"contact: hunter2\n", "line 1: settings are expected here: {name: value}"},
+		{"- hunter2\n", "line 1: settings are expected here: {name: value}"},
+		{"contact: [hunter2]\nlists: hunter2\n", "{name: value}; line 2: a list is expected here"},
+		{"veto: {}\n", "rules.yaml: veto: webhook: no URL of the form https://host/path"},
+		{"lists:\n- {name: a, action: mask, patterns: ['(hunter2']}\n", "line 2: pattern: no regular expression of RE2: missing closing )"},
+		{"lists:\n- {name: a, action: mask, patterns: ['x*']}\n", "line 2: pattern: it is found in an empty text, so it would be in any"},
+		{"lists:\n- {name: a, action: mask, files: [none.txt]}\n", "line 2: file of words none.txt: it can't be read: no such file"},
+		{"lists:\n- {name: a, action: mask, files: [words.txt]}\n", "line 2: file of words words.txt: line 3: a word needs"},
+	} {
+		path := filepath.Join(dir, "rules.yaml")
+		write(t, path, c.text)
+		err := moderation.Check(path, moderation.Where{})
+		if err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%q: %v, want %q in it", c.text, err, c.says)
+		}
+		for _, hidden := range []string{"hunter2", "moderation.", "unmarshal", dir} {
+			if err != nil && strings.Contains(err.Error(), hidden) {
+				t.Errorf("%q: %q is in %v", c.text, hidden, err)
+			}
+		}
+	}
+}
+
 func TestTheExampleOfThePageIsAccepted(t *testing.T) {
 	page, err := os.ReadFile("RULES.md")
 	if err != nil {

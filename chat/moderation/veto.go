@@ -59,10 +59,10 @@ func (f *vetoFile) veto(w Where) (*Veto, error) {
 	}
 	v := &Veto{URL: f.URL.value, Secret: outbox.Secret(f.Secret.value), Timeout: vetoTimeout}
 	if err := outbox.CheckTarget(v.URL, w.Region, w.Recipients); err != nil {
-		return nil, f.URL.wrong("%w", err)
+		return nil, f.URL.wrong("veto: %w", err)
 	}
 	if err := outbox.CheckSecrets([]outbox.Secret{v.Secret}); err != nil {
-		return nil, f.Secret.wrong("%w", err)
+		return nil, f.Secret.wrong("veto: %w", err)
 	}
 	if f.Timeout.value != "" {
 		d, err := time.ParseDuration(f.Timeout.value)
