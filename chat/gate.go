@@ -39,6 +39,8 @@ type Party struct {
 type Preferences interface {
 	// NoReceipts says which of the users don't show what they have read.
 	NoReceipts(ctx context.Context, users []identity.UserID) (map[identity.UserID]bool, error)
+	// Refusing says which of the users, who are of the other side, take nothing from the viewer (T4).
+	Refusing(ctx context.Context, viewer Party, users []identity.UserID) (map[identity.UserID]bool, error)
 }
 
 // Attachments knows what was uploaded.
@@ -144,6 +146,22 @@ func (s *Service) quiet(ctx context.Context, users []identity.UserID) (map[ident
 	}
 	return quiet, nil
 }
+
+// refusing says which of the users take nothing from the viewer: their cursors stand still for who may not know that they are still
+// there (T4).
+func (s *Service) refusing(ctx context.Context, viewer Party, users []identity.UserID) (map[identity.UserID]bool, error) {
+	if s.around.Preferences == nil || len(users) == 0 {
+		return nil, nil
+	}
+	refusing, err := s.around.Preferences.Refusing(ctx, viewer, users)
+	if err != nil {
+		return nil, fmt.Errorf("read preferences: %w", err)
+	}
+	return refusing, nil
+}
+
+// across says whether the two roles are those of different sides.
+func across(a, b identity.Role) bool { return (a == identity.Candidate) != (b == identity.Candidate) }
 
 // mayOpen asks the openers about a new conversation.
 func (s *Service) mayOpen(ctx context.Context, n NewConversation) error {

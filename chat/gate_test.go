@@ -240,6 +240,10 @@ func (q quiet) NoReceipts(_ context.Context, users []identity.UserID) (map[ident
 	return off, nil
 }
 
+func (quiet) Refusing(context.Context, chat.Party, []identity.UserID) (map[identity.UserID]bool, error) {
+	return nil, nil
+}
+
 func TestWhoSwitchedReceiptsOffShowsNothingOfThem(t *testing.T) {
 	n, _ := startAt(t, chat.Neighbours{Preferences: quiet{"u-ann": true}})
 	ann, rob := n.As(chattest.Ann), n.As(chattest.Rob)

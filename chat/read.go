@@ -43,7 +43,7 @@ func (s *Service) List(ctx context.Context, p identity.Principal) ([]wire.Conver
 		return nil, fmt.Errorf("list conversations: %w", err)
 	}
 	all = slices.DeleteFunc(all, func(st Standing) bool { return !circleOf(st.Seats).has(p.User, p.Role) })
-	quiet, err := s.quiet(ctx, usersOf(all))
+	d, err := s.discretion(ctx, p, all...)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (s *Service) List(ctx context.Context, p identity.Principal) ([]wire.Conver
 				st.Last = nil
 			}
 		}
-		c, err := s.view(ctx, p.User, st, quiet)
+		c, err := s.view(ctx, p.User, st, d)
 		if err != nil {
 			return nil, err
 		}
@@ -72,11 +72,37 @@ func (s *Service) View(ctx context.Context, p identity.Principal, id Conversatio
 	if err != nil {
 		return wire.Conversation{}, err
 	}
-	quiet, err := s.quiet(ctx, usersOf([]Standing{st}))
+	d, err := s.discretion(ctx, p, st)
 	if err != nil {
 		return wire.Conversation{}, err
 	}
-	return s.view(ctx, p.User, st, quiet)
+	return s.view(ctx, p.User, st, d)
+}
+
+// discretion is what members do not show a viewer.
+type discretion struct {
+	role     identity.Role // the viewer's
+	quiet    map[identity.UserID]bool
+	refusing map[identity.UserID]bool
+}
+
+func (s *Service) discretion(ctx context.Context, p identity.Principal, all ...Standing) (d discretion, err error) {
+	users := usersOf(all)
+	d.role = p.Role
+	if d.quiet, err = s.quiet(ctx, users); err != nil {
+		return d, err
+	}
+	d.refusing, err = s.refusing(ctx, Party{User: p.User, Role: p.Role, Company: p.Company}, users)
+	return d, err
+}
+
+// of is a member's part on the wire without what it does not show.
+func (d discretion) of(m Member, viewer identity.UserID) wire.Member {
+	w := m.wire(viewer, d.quiet[m.User])
+	if m.User != viewer && across(m.Role, d.role) && d.refusing[m.User] {
+		w.Delivered, w.Read = 0, 0
+	}
+	return w
 }
 
 // usersOf are the members of the conversations, each once.
@@ -100,7 +126,7 @@ func (s *Service) Members(ctx context.Context, id ConversationID) ([]Member, err
 	return s.members(ctx, st)
 }
 
-func (s *Service) view(ctx context.Context, viewer identity.UserID, st Standing, quiet map[identity.UserID]bool) (wire.Conversation, error) {
+func (s *Service) view(ctx context.Context, viewer identity.UserID, st Standing, d discretion) (wire.Conversation, error) {
 	c := wire.Conversation{ID: string(st.ID), Head: st.Head, Unread: st.Unread, Exchanged: st.Exchanged, Appointment: st.Appointment}
 	title, err := s.title(ctx, st)
 	if err != nil {
@@ -112,7 +138,7 @@ func (s *Service) view(ctx context.Context, viewer identity.UserID, st Standing,
 		return wire.Conversation{}, err
 	}
 	for _, m := range members {
-		c.Members = append(c.Members, m.wire(viewer, quiet[m.User]))
+		c.Members = append(c.Members, d.of(m, viewer))
 	}
 	if st.Last != nil {
 		last, err := s.Unseal(ctx, *st.Last)

@@ -263,11 +263,34 @@ func (s *Service) Mark(ctx context.Context, p identity.Principal, id Conversatio
 	if err != nil {
 		return err
 	}
+	members, err := s.toldOfCursors(ctx, c, p.User)
+	if err != nil {
+		return err
+	}
 	m := Mark{Conversation: id, User: p.User, Delivered: max(delivered, read), Read: read}
-	t := &ticket{mark: &m, members: c.users, quiet: quiet[p.User]}
+	t := &ticket{mark: &m, members: members, quiet: quiet[p.User]}
 	if err := s.queue(id, t); err != nil {
 		return err
 	}
 	_, err = s.await(ctx, t)
 	return told(err)
+}
+
+// toldOfCursors are the members but those of the other side whom the user refuses (T4).
+func (s *Service) toldOfCursors(ctx context.Context, c circle, user identity.UserID) ([]identity.UserID, error) {
+	role := c.parties[c.index(user)].Role
+	users := make([]identity.UserID, 0, len(c.users))
+	for _, o := range c.parties {
+		if across(o.Role, role) {
+			refusing, err := s.refusing(ctx, o, []identity.UserID{user})
+			if err != nil {
+				return nil, err
+			}
+			if refusing[user] {
+				continue
+			}
+		}
+		users = append(users, o.User)
+	}
+	return users, nil
 }

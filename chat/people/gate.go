@@ -67,6 +67,21 @@ func (s *Service) NoReceipts(ctx context.Context, users []identity.UserID) (map[
 	return off, nil
 }
 
+// Refusing implements [chat.Preferences].
+func (s *Service) Refusing(ctx context.Context, viewer chat.Party, users []identity.UserID) (map[identity.UserID]bool, error) {
+	found, err := s.profiles(ctx, users...)
+	if err != nil {
+		return nil, err
+	}
+	var refusing map[identity.UserID]bool
+	for i, p := range found {
+		if p.refuses(viewer) {
+			add(&refusing, users[i])
+		}
+	}
+	return refusing, nil
+}
+
 // Visible returns those of the users whose being here the viewer may see. Whoever switched presence off, closed the account,
 // blocks the viewer or hides from them (T4) is not among them.
 func (s *Service) Visible(ctx context.Context, viewer identity.Principal, users []identity.UserID) ([]identity.UserID, error) {

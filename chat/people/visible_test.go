@@ -2,8 +2,10 @@ package people_test
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
+	"parley/chat"
 	"parley/chat/people"
 	"parley/internal/identity"
 	"parley/signal/wire"
@@ -65,6 +67,51 @@ func TestReceiptsCanBeSwitchedOff(t *testing.T) {
 	off, err := w.NoReceipts(t.Context(), []identity.UserID{ann.User, rob.User, ann.User})
 	if err != nil || !reflect.DeepEqual(off, map[identity.UserID]bool{ann.User: true}) {
 		t.Errorf("off %v, %v", off, err)
+	}
+}
+
+// T4: from who is refused cursors tell nothing: neither in views nor by pushes, whatever the reason.
+func TestWhoIsRefusedSeesNoCursors(t *testing.T) {
+	for name, refuse := range map[string]func(w *town, at chat.ConversationID){
+		"hidden":       func(w *town, _ chat.ConversationID) { w.hide(ann, wire.Hide{Everybody: true}) },
+		"blocked":      func(w *town, at chat.ConversationID) { w.block(ann, at, rob, false) },
+		"closed":       func(w *town, _ chat.ConversationID) { w.shut(ann) },
+		"another hide": nil,
+	} {
+		w := newTown(t)
+		at := w.open(rob, ann)
+		w.must(w.say(rob, at))
+		w.must(w.chat.Mark(t.Context(), ann, at, 1, 1))
+		want := uint64(0)
+		if refuse != nil {
+			refuse(w, at)
+		} else {
+			want = 2
+			w.hide(ann, wire.Hide{Companies: []string{"c-other"}})
+		}
+		w.must(w.chat.Mark(t.Context(), ann, at, 2, 2))
+		list, err := w.chat.List(t.Context(), rob)
+		w.must(err)
+		view, err := w.chat.View(t.Context(), rob, at)
+		w.must(err)
+		for _, c := range append(list, view) {
+			for _, m := range c.Members {
+				if m.User == "u-ann" && (m.Delivered != want || m.Read != want) {
+					t.Errorf("%s: %d, %d; want %d", name, m.Delivered, m.Read, want)
+				}
+			}
+		}
+		told := w.chat.Hub.MovedTo()
+		if got := slices.Contains(told[len(told)-1], rob.User); got != (want > 0) {
+			t.Errorf("%s: the recruiter is told of the cursor: %v", name, got)
+		}
+		own, err := w.chat.View(t.Context(), ann, at)
+		w.must(err)
+		for _, m := range own.Members {
+			if m.User == "u-ann" && m.Read != 2 {
+				t.Errorf("%s: one's own cursor is %d", name, m.Read)
+			}
+		}
 	}
 }
 

@@ -202,23 +202,26 @@ func (p present) among(users []identity.UserID) []string {
 	return here
 }
 
-// here asks who of the users the principal may see being here, and who of those is.
+// here asks who of the users the principal may see being here, and who of those is. About the others it asks as about somebody who
+// is nowhere, so that it takes as long.
 func (s *session) here(ctx context.Context, users []identity.UserID) (present, error) {
 	visible, err := s.g.cfg.Presence.Visible(ctx, s.p, users)
-	if err != nil || len(visible) == 0 {
+	if err != nil || len(users) == 0 {
 		return nil, err
 	}
-	names := make([]string, len(visible))
-	for i, u := range visible {
-		names[i] = string(u)
+	names := make([]string, len(users))
+	for i, u := range users {
+		if slices.Contains(visible, u) {
+			names[i] = string(u)
+		}
 	}
 	online, err := s.g.cfg.Bus.Online(ctx, names)
 	if err != nil {
 		return nil, err
 	}
 	p := present{}
-	for i, u := range visible {
-		p[u] = online[i]
+	for i, u := range users {
+		p[u] = online[i] && names[i] != ""
 	}
 	return p, nil
 }

@@ -209,6 +209,10 @@ func (q quietly) NoReceipts(_ context.Context, users []identity.UserID) (map[ide
 	return map[identity.UserID]bool{identity.UserID(q): slices.Contains(users, identity.UserID(q))}, nil
 }
 
+func (quietly) Refusing(context.Context, chat.Party, []identity.UserID) (map[identity.UserID]bool, error) {
+	return nil, nil
+}
+
 func TestWhatAQuietMemberReadIsToldToTheMemberOnly(t *testing.T) {
 	n := start(t, func(n *node) { n.options = chat.Neighbours{Preferences: quietly(ann.User)} })
 	id := n.open()
