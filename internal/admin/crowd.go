@@ -60,7 +60,7 @@ type (
 	sayToCrowd struct {
 		ID   string `path:"id" maxLength:"64"`
 		Body struct {
-			CID string `json:"cid" minLength:"1" maxLength:"64"`
+			CID string `json:"cid" minLength:"1" maxLength:"64" doc:"The platform's own id of it: repeating it says nothing"`
 			Zh  string `json:"zh" minLength:"1" maxLength:"600"`
 			En  string `json:"en" minLength:"1" maxLength:"600"`
 		}
@@ -68,7 +68,7 @@ type (
 	saidToCrowd struct {
 		Body struct {
 			Seq uint64 `json:"seq"`
-			Dup bool   `json:"dup"`
+			Dup bool   `json:"dup" doc:"It was there before this request"`
 		}
 	}
 )
@@ -80,10 +80,12 @@ func (a *API) crowds() {
 	}, a.openCrowd)
 	secured(a, identity.CrowdManage, huma.Operation{
 		OperationID: "change-crowd", Method: http.MethodPatch, Path: "/v1/crowds/{id}", Summary: "Set slow mode, or close the room",
-		Errors: []int{http.StatusNotFound},
+		Description: "What is left out stays. Who is in the room is told. A closed room is not opened again; in it nothing can be said (gone).",
+		Errors:      []int{http.StatusNotFound},
 	}, a.changeCrowd)
 	secured(a, identity.CrowdManage, huma.Operation{
 		OperationID: "set-crowd-person", Method: http.MethodPut, Path: "/v1/crowds/{id}/people/{user}", Summary: "Say who somebody in the room is, or mute them",
+		Description:   "In place of all that was said of them before: to mute somebody, send the name and host as well. Who was never named can speak all the same, without a name.",
 		DefaultStatus: http.StatusNoContent, Errors: []int{http.StatusNotFound},
 	}, a.setCrowdPerson)
 	secured(a, identity.CrowdManage, huma.Operation{

@@ -23,8 +23,11 @@ var (
 // retryBusy is when to come back to a server that is full or going down, before jitter.
 const retryBusy = 2 * time.Second
 
-// jitter returns between d and twice d, so that what was refused together does not come back together.
-func jitter(d time.Duration) time.Duration { return d + rand.N(d+1) }
+// maxSpread bounds jitter: the retry_after of who is muted, or has used up a day's quota, is shown to people as the end of it.
+const maxSpread = 10 * time.Second
+
+// jitter returns between d and twice d, at most maxSpread later, so that what was refused together does not come back together.
+func jitter(d time.Duration) time.Duration { return d + rand.N(min(d, maxSpread)+1) }
 
 // refusal is the gateway's one mapper of errors: refusals go to the client as they are, anything else is internal and
 // logged here, once.
