@@ -94,8 +94,10 @@ func open(t *testing.T, nodes int) *hall {
 
 type gate struct{}
 
-func (gate) AdmitCrowd(_ context.Context, _ identity.Principal, _ string, c json.RawMessage) (json.RawMessage, error) {
+func (gate) AdmitCrowd(_ context.Context, p identity.Principal, _ string, c json.RawMessage) (json.RawMessage, error) {
 	switch {
+	case p.User == "u-banned":
+		return nil, policy.ErrMuted
 	case strings.Contains(string(c), "forbidden"):
 		return nil, policy.ErrContent
 	case strings.Contains(string(c), "13800138000"):
@@ -384,6 +386,10 @@ func TestWhoMaySayWhat(t *testing.T) {
 			"no cid":         {ann, bad, policy.ErrBadRequest},
 			"as the system":  {ann, other, policy.ErrBadRequest},
 			"what is banned": {ann, says(h.room, "forbidden"), policy.ErrContent},
+			"a like of one who is banned": {
+				identity.Principal{User: "u-banned", Role: identity.Candidate},
+				wire.CrowdSay{Room: string(h.room), CID: says(h.room, "x").CID, Type: crowd.TypeLike, Content: json.RawMessage(`{}`)}, policy.ErrMuted,
+			},
 		} {
 			if _, err := h.say(0, c.p, c.f); !errors.Is(err, c.want) {
 				t.Errorf("%s: %v, want %v", what, err, c.want)
