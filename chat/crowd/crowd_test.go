@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -287,6 +288,63 @@ func TestWhatIsBeingStoredWhenTheServerStopsIsStoredAndAnswered(t *testing.T) {
 			t.Errorf("ack %+v, %v", ack, err)
 		}
 	})
+}
+
+func TestWhoLeavesDoesNotWaitForAStoreThatIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &away{Memory: &crowdtest.Memory{}}
+		s := crowd.New(crowd.Config{Store: store, Sealer: sealer{}})
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- s.Run(ctx) }()
+		synctest.Wait()
+		r, err := s.Open(t.Context(), platform, "stream-1", "", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seats := make([]*seat, 2000)
+		for i := range seats {
+			seats[i] = &seat{}
+			if _, err := s.Join(t.Context(), vic, r.ID, seats[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		store.gone.Store(true)
+		bubble.Pass(6 * time.Second) // the room looks for its rules
+		began := time.Now()
+		for _, one := range seats {
+			s.Leave(r.ID, one)
+		}
+		if took := time.Since(began); took > 0 {
+			t.Errorf("leaving took %v", took)
+		}
+		store.gone.Store(false)
+		bubble.Pass(20 * time.Second)
+		if _, err := s.Join(t.Context(), vic, r.ID, &seat{}); err != nil {
+			t.Fatal(err)
+		}
+		if st, err := s.Join(t.Context(), vic, r.ID, &seat{}); err != nil || st.People != 2 {
+			t.Errorf("%d people, %v; want 2", st.People, err)
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// away is a store that does not answer while it is gone.
+type away struct {
+	*crowdtest.Memory
+	gone atomic.Bool
+}
+
+func (a *away) Load(ctx context.Context, id crowd.RoomID) (crowd.Room, error) {
+	if a.gone.Load() {
+		<-ctx.Done()
+		return crowd.Room{}, ctx.Err()
+	}
+	return a.Memory.Load(ctx, id)
 }
 
 // slowly is a store whose commits take a while, and fail when nobody waits for them.

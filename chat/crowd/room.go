@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"parley/internal/identity"
@@ -11,7 +12,7 @@ import (
 	"parley/signal/wire"
 )
 
-// room is a room on this node. Its goroutine owns all below "owner"; the mutex guards what Say looks at.
+// room is a room on this node. Its goroutine owns all below "owner"; the mutex guards what others look at and leave.
 type room struct {
 	s     *Service
 	id    RoomID
@@ -22,6 +23,7 @@ type room struct {
 	mu     sync.Mutex
 	row    Room
 	guests map[identity.UserID]guest
+	left   []Subscriber // since the owner looked
 
 	// owner
 	subs    map[Subscriber]struct{}
@@ -66,8 +68,10 @@ func (r *room) run(ctx context.Context) {
 	for {
 		select {
 		case f := <-r.ops:
+			r.depart()
 			f()
 		case now := <-beat.C:
+			r.depart()
 			if r.beat(ctx, now) {
 				return
 			}
@@ -118,13 +122,16 @@ const storeTimeout = 10 * time.Second
 func (r *room) store(ctx context.Context) {
 	for len(r.waiting) > 0 {
 		n := min(len(r.waiting), MaxBatch)
-		r.storeSome(ctx, r.waiting[:n])
+		if err := r.storeSome(ctx, r.waiting[:n]); err != nil {
+			r.fail(ctx, r.waiting, err) // the rest as well: a store that is away holds nobody up for longer than once
+			break
+		}
 		r.waiting = r.waiting[n:]
 	}
 	r.waiting = nil
 }
 
-func (r *room) storeSome(ctx context.Context, batch []*said) {
+func (r *room) storeSome(ctx context.Context, batch []*said) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	rows := make([]Row, len(batch))
@@ -138,8 +145,7 @@ func (r *room) storeSome(ctx context.Context, batch []*said) {
 		err = errOther
 	}
 	if err != nil {
-		r.fail(ctx, batch, err)
-		return
+		return err
 	}
 	for i, one := range batch {
 		one.answer <- outcome{placed: placed[i]}
@@ -148,9 +154,10 @@ func (r *room) storeSome(ctx context.Context, batch []*said) {
 			r.s.metrics.entries.Inc()
 		}
 	}
+	return nil
 }
 
-// fail answers all of a batch whose outcome is unknown.
+// fail answers entries whose outcome is unknown.
 func (r *room) fail(ctx context.Context, batch []*said, err error) {
 	r.s.cfg.Log.ErrorContext(ctx, "entries of a crowd could not be stored", slog.String("room", string(r.id)), slog.Int("entries", len(batch)), slog.Any("err", err))
 	for _, one := range batch {
@@ -222,7 +229,11 @@ func (r *room) try(f func()) {
 
 func (r *room) join(ctx context.Context, sub Subscriber) (wire.CrowdState, error) {
 	state := make(chan wire.CrowdState, 1)
+	var settled atomic.Bool // by the owner, or by who has given up
 	ok := r.do(func() {
+		if settled.Swap(true) {
+			return
+		}
 		if _, in := r.subs[sub]; !in {
 			r.subs[sub] = struct{}{}
 			r.s.metrics.people.Inc()
@@ -238,18 +249,33 @@ func (r *room) join(ctx context.Context, sub Subscriber) (wire.CrowdState, error
 	case <-r.ended:
 		return wire.CrowdState{}, policy.ErrUnavailable
 	case <-ctx.Done():
-		r.leave(sub)
+		if settled.Swap(true) {
+			r.leave(sub)
+		}
 		return wire.CrowdState{}, ctx.Err()
 	}
 }
 
+// leave takes out somebody whose joining is over. It does not wait for the owner, which may wait for the store: a node that stops
+// has thousands leave at once.
 func (r *room) leave(sub Subscriber) {
-	r.do(func() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.left = append(r.left, sub)
+}
+
+// depart takes out those who have left, before anything that comes after.
+func (r *room) depart() {
+	r.mu.Lock()
+	left := r.left
+	r.left = nil
+	r.mu.Unlock()
+	for _, sub := range left {
 		if _, in := r.subs[sub]; in {
 			delete(r.subs, sub)
 			r.s.metrics.people.Dec()
 		}
-	})
+	}
 }
 
 // state is how the room stands, for somebody who joins with what was said last.
