@@ -2,11 +2,11 @@ package admin
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"parley/internal/identity"
 	"parley/recording"
@@ -42,30 +42,7 @@ func (a *API) bundle(ctx context.Context, p identity.Principal, in *bundlePath) 
 	if err != nil {
 		return nil, err
 	}
-	may := a.while(ctx, a.Grants.Session(ctx, p))
-	if err := may(); err != nil {
-		return nil, err
-	}
-	return &huma.StreamResponse{Body: func(c huma.Context) {
-		_, w := humago.Unwrap(c)
-		w.Header().Set("Content-Type", "application/zip")
-		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("Content-Disposition", `attachment; filename="recording-`+string(info.ID)+`.zip"`)
-		out := &patient{ResponseWriter: w, may: may}
-		if err := a.Recordings.Export(ctx, info.ID, out); err != nil {
-			a.cutShort(ctx, info.ID, out, err)
-		}
-	}}, nil
-}
-
-// cutShort answers what went wrong while nothing was sent; later it breaks the transfer, so that the client does not take a
-// short archive for a whole one.
-func (a *API) cutShort(ctx context.Context, id recording.ID, out *patient, err error) {
-	if !out.wrote {
-		out.Header().Del("Content-Disposition")
-		a.refuse(ctx, err).write(out.ResponseWriter)
-		return
-	}
-	a.log.WarnContext(ctx, "bundle was not sent to its end", slog.String("recording", string(id)), slog.Any("err", err))
-	panic(http.ErrAbortHandler)
+	return a.archive(ctx, p, "recording-"+string(info.ID), slog.String("recording", string(info.ID)), func(w io.Writer) error {
+		return a.Recordings.Export(ctx, info.ID, w)
+	})
 }

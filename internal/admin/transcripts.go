@@ -8,7 +8,6 @@ import (
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"parley/chat"
 	"parley/internal/chain"
@@ -79,32 +78,9 @@ func (a *API) transcript(ctx context.Context, p identity.Principal, in *transcri
 	if err != nil {
 		return nil, err
 	}
-	may := a.while(ctx, a.Grants.Session(ctx, p))
-	if err := may(); err != nil {
-		return nil, err
-	}
-	return &huma.StreamResponse{Body: func(c huma.Context) {
-		_, w := humago.Unwrap(c)
-		w.Header().Set("Content-Type", "application/zip")
-		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("Content-Disposition", `attachment; filename="transcript-`+in.ID+`.zip"`)
-		out := &patient{ResponseWriter: w, may: may}
-		if err := a.Transcripts.Export(ctx, id, out); err != nil {
-			a.stopTranscript(ctx, id, out, err)
-		}
-	}}, nil
-}
-
-// stopTranscript answers what went wrong while nothing was sent; later it breaks the transfer, so that the client does not take a
-// short archive for a whole one.
-func (a *API) stopTranscript(ctx context.Context, id chat.ConversationID, out *patient, err error) {
-	if !out.wrote {
-		out.Header().Del("Content-Disposition")
-		a.refuse(ctx, err).write(out.ResponseWriter)
-		return
-	}
-	a.log.WarnContext(ctx, "transcript was not sent to its end", slog.String("conversation", string(id)), slog.Any("err", err))
-	panic(http.ErrAbortHandler)
+	return a.archive(ctx, p, "transcript-"+in.ID, slog.String("conversation", in.ID), func(w io.Writer) error {
+		return a.Transcripts.Export(ctx, id, w)
+	})
 }
 
 func (a *API) trees(ctx context.Context, _ identity.Principal, in *treesQuery) (*shownTrees, error) {
