@@ -26,7 +26,7 @@ func FuzzFindingsLieWithinTheText(f *testing.F) {
 	f.Add(strings.Repeat("1 ", 500))
 	f.Fuzz(func(t *testing.T, text string) {
 		text = strings.ToValidUTF8(text, "�") // contents are valid UTF-8 when they come here
-		var s scan
+		s := scan{strict: true}
 		var spans []span
 		for _, x := range s.run(builtin, text) {
 			if x.from < 0 || x.from >= x.to || x.to > len(text) || x.kind == 0 || !utf8.ValidString(text[x.from:x.to]) {
