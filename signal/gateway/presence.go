@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"parley/internal/identity"
 	"parley/internal/policy"
 	"parley/signal/wire"
+	"parley/storage/bus"
 )
 
 // Presence decides who is shown to whom. Who hides from somebody is to that one as if never here.
@@ -151,6 +153,9 @@ func (s *session) chatPresence(ctx context.Context, f wire.ChatPresence) (wire.B
 	}
 	s.g.presence.watch(s, w.others)
 	here, err := s.here(ctx, w.others)
+	if errors.Is(err, bus.ErrAlone) {
+		err = policy.ErrUnavailable.After(retryBusy)
+	}
 	if err != nil {
 		s.g.presence.unwatch(s, w.others)
 		return nil, err
@@ -238,6 +243,9 @@ func (s *session) lookWho() error {
 	}
 	slices.Sort(users)
 	here, err := s.here(s.ctx, slices.Compact(users))
+	if errors.Is(err, bus.ErrAlone) {
+		return nil
+	}
 	if err != nil {
 		_ = s.refusal(s.ctx, wire.Presence{}.Kind(), err) // logs it
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -200,6 +201,33 @@ func TestPresenceAndPushesCrossNodes(t *testing.T) {
 	}
 	a.Close()
 	find(t, in, isHere(id))
+}
+
+func TestANodeThatIsAloneSaysNothingOfOthers(t *testing.T) {
+	server, n1, n2 := two(t, (&shown{}).option)
+	id := n1.open()
+	r, in := n1.join(rob, client.Options{})
+	n2.join(ann, client.Options{})
+	eventually(t, "ann is here", func() bool { return len(n1.here(r, id)) == 1 })
+	if err := server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	n1.alone()
+	var refused *client.Refused
+	if _, err := r.Do(t.Context(), wire.ChatPresence{Conversation: id}); !errors.As(err, &refused) || refused.ID != "unavailable" || refused.RetryAfter <= 0 {
+		t.Errorf("got %v", err)
+	}
+	before := n1.bus.toldAll()
+	n1.join(identity.Principal{User: "u-passing", Role: identity.Candidate}, client.Options{}) // stirs
+	eventually(t, "who came is told", func() bool { return n1.bus.toldAll() > before })
+	for _, b := range in.list() {
+		if p, ok := b.(wire.Presence); ok && len(p.Here) == 0 {
+			t.Errorf("told %+v", p)
+		}
+	}
+	if strings.Contains(n1.logs.String(), "could not be served") {
+		t.Error("it is logged as a fault of the node")
+	}
 }
 
 // quietly is a chat.Preferences of somebody who does not show what is read.

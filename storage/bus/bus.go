@@ -11,6 +11,9 @@ type Node string
 // ErrReceiving says that somebody receives for the node already.
 var ErrReceiving = errors.New("bus: the node has a receiver already")
 
+// ErrAlone says that the other nodes can't be asked just now.
+var ErrAlone = errors.New("bus: the other nodes are out of reach")
+
 // Bus carries wake-ups between nodes and knows which node each user is connected to. It may drop, duplicate and
 // reorder: correctness never depends on it. Any goroutine may call it.
 type Bus interface {
@@ -21,7 +24,7 @@ type Bus interface {
 	// concerned there. It does not wait for the receivers. The payload is not changed nor kept by the caller.
 	Send(ctx context.Context, users []string, payload []byte) error
 	// Online says of each of the users whether a session of theirs is attached to any node. It may be behind by the time that
-	// news takes, and by longer after a node has crashed. A bus that has lost the other nodes says what it knows of its own.
+	// news takes, and by longer after a node has crashed. ErrAlone while that depends on other nodes that can't be asked.
 	Online(ctx context.Context, users []string) ([]bool, error)
 	// Tell delivers payload to every node that receives, the caller's own one included, whoever is attached there. For the
 	// rest it is like Send.

@@ -1,12 +1,14 @@
 package redis
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"parley/internal/testenv/engines"
+	"parley/storage/bus"
 )
 
 func TestARedisThatWasKilledIsFilledAgain(t *testing.T) {
@@ -31,6 +33,12 @@ func TestARedisThatWasKilledIsFilledAgain(t *testing.T) {
 	}
 	n1.send("ann", "on the node itself")
 	within(t, time.Second, "a node's own users reach each other", func() bool { return n1.has("on the node itself") })
+	if here, err := n1.Online(t.Context(), []string{"ann", "ann"}); err != nil || !here[0] || !here[1] {
+		t.Errorf("a node's own users are online: %v, %v", here, err)
+	}
+	if _, err := n1.Online(t.Context(), []string{"ann", "user-7"}); !errors.Is(err, bus.ErrAlone) {
+		t.Errorf("whether another node's user is online: %v", err)
+	}
 	n1.attach("late") // must not wait, nor be forgotten
 	if err := server.Start(t.Context()); err != nil {
 		t.Fatal(err)

@@ -3,28 +3,33 @@ package redis
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"parley/storage/bus"
 )
 
 // Online implements [bus.Bus]. Of users who are on this node it asks nobody, of all others the registry in one round trip. A
-// user of a node that crashed is online until the registry forgets ([Config.TTL]). While Redis is away the node knows only its
-// own users.
+// user of a node that crashed is online until the registry forgets ([Config.TTL]).
 func (b *Bus) Online(ctx context.Context, users []string) ([]bool, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("ask who is online: %w", err)
 	}
 	here := b.attached.has(users)
+	if !slices.Contains(here, false) {
+		return here, nil
+	}
 	l := b.current.get()
 	if l == nil {
-		return here, nil
+		return nil, fmt.Errorf("ask who is online: %w", bus.ErrAlone)
 	}
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
 	asked, err := b.where(ctx, l, users, here)
 	if err != nil {
-		return nil, fmt.Errorf("ask who is online: %w", plain(err))
+		return nil, fmt.Errorf("ask who is online: %w: %w", bus.ErrAlone, plain(err))
 	}
 	for i, answer := range asked {
 		here[i] = len(b.living(answer.Val())) > 0
@@ -41,9 +46,6 @@ func (b *Bus) where(ctx context.Context, l *link, users []string, here []bool) (
 		if !here[i] {
 			asked[i] = pipe.ZRangeByScoreWithScores(ctx, b.secrets.name(user).key(), &goredis.ZRangeBy{Min: oldest, Max: "+inf"})
 		}
-	}
-	if len(asked) == 0 {
-		return nil, nil
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, err
