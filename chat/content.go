@@ -244,8 +244,8 @@ func encode(c any) (json.RawMessage, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// checkClientID accepts what a person's client may send: a UUIDv7 in its canonical form (RFC 9562).
-func checkClientID(c ClientID) error {
+// Verify returns nil for what a person's client may send, a UUIDv7 in its canonical form (RFC 9562), or a refusal.
+func (c ClientID) Verify() error {
 	u, err := uuid.Parse(string(c))
 	if err != nil || u.String() != string(c) || u.Version() != 7 || u.Variant() != uuid.RFC4122 {
 		return policy.ErrBadRequest.With("The cid is not a UUIDv7 in lower case.", "cid 不是小写的 UUIDv7。")

@@ -33,7 +33,7 @@ func (s *Service) Begin(ctx context.Context, p identity.Principal, d Draft) (wai
 	if err != nil {
 		return nil, err
 	}
-	if err := checkClientID(d.CID); err != nil {
+	if err := d.CID.Verify(); err != nil {
 		return nil, err
 	}
 	if !kinds[d.Type].sent {

@@ -4,7 +4,6 @@ import "parley/internal/policy"
 
 // What people are told.
 var (
-	errCID  = policy.ErrBadRequest.With("The cid is not a UUIDv7 in lower case.", "cid 不是小写的 UUIDv7。")
 	errAct  = policy.ErrBadRequest.With("This can't be done with an appointment.", "不支持对面试邀约进行此操作。")
 	errAt   = policy.ErrBadRequest.With("The time lies in the past or more than a year ahead.", "时间已过，或超过一年。")
 	errLong = policy.ErrBadRequest.With("A meeting takes 5 to 480 minutes.", "时长应为 5–480 分钟。")

@@ -72,11 +72,10 @@ func (s *Service) Invite(ctx context.Context, p identity.Principal, f wire.Appoi
 	if p.Role == identity.Candidate {
 		return wire.AppointmentState{}, errCandidate
 	}
-	cid, err := uuid.Parse(f.CID)
-	if err != nil || cid.String() != f.CID || cid.Version() != 7 || cid.Variant() != uuid.RFC4122 {
-		return wire.AppointmentState{}, errCID
+	if err := chat.ClientID(f.CID).Verify(); err != nil {
+		return wire.AppointmentState{}, err
 	}
-	thing := idOf(id, p.User, cid)
+	thing := idOf(id, p.User, uuid.MustParse(f.CID))
 	a, err := s.load(ctx, id, thing)
 	if errors.Is(err, policy.ErrNotFound) {
 		a, err = s.invite(ctx, p, f, thing)

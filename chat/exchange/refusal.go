@@ -4,8 +4,6 @@ import "parley/internal/policy"
 
 // What people are told. The steps of an exchange stand in the log of all members, so nothing here tells what is hidden.
 var (
-	errCID = policy.ErrBadRequest.With("The cid is not a UUIDv7 in lower case.", "cid 不是小写的 UUIDv7。")
-
 	errWhat   = policy.ErrBadRequest.With("This can't be exchanged.", "不支持交换此内容。")
 	errParts  = policy.ErrBadRequest.With("The request has parts that don't belong to this exchange.", "请求中包含与本次交换无关的内容。")
 	errWeChat = policy.ErrBadRequest.With(

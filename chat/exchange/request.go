@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/google/uuid"
-
 	"parley/chat"
 	"parley/internal/identity"
 	"parley/signal/wire"
@@ -21,8 +19,8 @@ func (s *Service) Request(ctx context.Context, p identity.Principal, f wire.Exch
 	if err != nil {
 		return wire.ExchangeState{}, err
 	}
-	if !validCID(f.CID) {
-		return wire.ExchangeState{}, errCID
+	if err := chat.ClientID(f.CID).Verify(); err != nil {
+		return wire.ExchangeState{}, err
 	}
 	g := gift{value: secret(f.Value), card: f.Card, attachment: f.Attachment, confirmed: f.Confirmed, cid: chat.ClientID(f.CID)}
 	for range tries {
@@ -104,10 +102,4 @@ func (s *Service) ask(ctx context.Context, p identity.Principal, x exchange, g g
 		return x, fmt.Errorf("ask: %w", err)
 	}
 	return x, nil
-}
-
-// validCID accepts a UUIDv7 in its canonical form.
-func validCID(cid string) bool {
-	u, err := uuid.Parse(cid)
-	return err == nil && u.String() == cid && u.Version() == 7 && u.Variant() == uuid.RFC4122
 }

@@ -83,10 +83,10 @@ func (s *Service) Report(ctx context.Context, p identity.Principal, f wire.Repor
 }
 
 func checkReport(f wire.Report) error {
-	u, err := uuid.Parse(f.CID)
+	if err := chat.ClientID(f.CID).Verify(); err != nil {
+		return err
+	}
 	switch {
-	case err != nil || u.String() != f.CID || u.Version() != 7:
-		return policy.ErrBadRequest.With("The cid is not a UUIDv7 in lower case.", "cid 不是小写的 UUIDv7。")
 	case len(f.Seqs) == 0 || len(f.Seqs) > MaxReported:
 		return policy.ErrBadRequest.With("Choose between one and 50 messages.", "请选择 1 到 50 条消息。")
 	case !slices.Contains(Reasons, f.Reason):
