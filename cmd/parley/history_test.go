@@ -30,6 +30,7 @@ func TestHistoryOnTwoNodes(t *testing.T) { historyOf(t, startNodes) }
 // historyOf has them chat while nodes and engines are killed, stopped, paused and started, a line goes dead and a client
 // stops to read. Nothing acknowledged may be lost or doubled, and all must see the same. PARLEY_SEED repeats the faults of a run.
 func historyOf(t *testing.T, start func(*testing.T) *nodes) {
+	t.Parallel() // they mostly wait
 	seed, long := uint64(time.Now().UnixNano()), historyTime
 	var err error
 	if s := os.Getenv("PARLEY_SEED"); s != "" {
