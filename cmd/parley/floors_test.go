@@ -40,7 +40,6 @@ var exceptions = map[string]string{
 	"cmd/parley-load internal/testenv/engines":  "it starts a PostgreSQL of its own to measure against",
 	"internal/identity internal/policy":         "tokens are refused in the words of policy; policy imports nothing of ours",
 	"internal/testenv internal/testenv/testlog": "a buffer that knows nothing of ours, for the tests of every package",
-	"internal/testenv internal/testenv/bubble":  "a clock that knows nothing of ours, for the tests of every package",
 	"storage/keys/file storage/keys/wrap":       "both vaults wrap keys alike, in code that knows no disk and no database",
 	"storage/keys/sql storage/keys/wrap":        "as above",
 	"storage/keys/file storage/keys/root":       "it makes its root key's file at the first start",

@@ -1,5 +1,6 @@
-// Package server wires a whole node from a [Config], bottom floor first: keys, objects, database, bus, audit, chat,
-// recording, consent ledger, SFU, interviews, gateway, API, pages. It holds no rule of its own.
+// Package server wires a whole node from a [Config], bottom floor first: keys, objects, database, bus, audit, chat and
+// the domains around it (talk.go), recording, consent ledger, SFU, interviews, gateway, API, pages. It holds no rule of
+// its own.
 //
 // Shape: [New] allocates, [Server.Open] opens what is stored, recovers what a crash left and listens, [Server.Run]
 // serves until its context ends and then stops in order: doors closed, rooms leave, recordings sealed, bus, database,
