@@ -77,7 +77,7 @@ func (c *Crowd) Change(ctx context.Context, id crowd.RoomID, slow *time.Duration
 	var r crowd.Room
 	err := c.db.tx(ctx, func(tx *sql.Tx) (err error) {
 		r, err = scanRoom(tx.QueryRowContext(ctx, `UPDATE crowd_rooms SET slow_us = COALESCE($1, slow_us),
-			closed_us = CASE WHEN closed_us = 0 THEN COALESCE($2, 0) ELSE closed_us END WHERE id = $3 RETURNING `+crowdRoomColumns,
+			closed_us = CASE WHEN closed_us = 0 THEN COALESCE(CAST($2 AS BIGINT), 0) ELSE closed_us END WHERE id = $3 RETURNING `+crowdRoomColumns,
 			slowUS, closedUS, id))
 		return err
 	})
