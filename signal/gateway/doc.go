@@ -23,7 +23,7 @@
 // The push is a hint: the bus may lose everything. A session knows which seq it pushed last of each conversation, reads a
 // gap from the log when it sees a jump, and compares with the heads at every ping, and at once when the bus says that hints
 // were lost. So a client misses nothing that it could not find again. Who is here is asked anew in the same way: that somebody
-// came or left is a hint to look, and every ping looks too (presence.go).
+// came or left is a hint to look, and every ping looks too (presence.go, typing.go).
 //
 // accept.go lets connections in, limits.go says how much of everything, opening.go has hello, welcome and resume, reader.go and
 // meter.go the way in, owner.go and session.go the life, dispatch.go the table of handlers, outbox.go, push.go and writer.go

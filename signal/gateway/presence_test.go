@@ -58,6 +58,7 @@ func isHere(conversation string, users ...string) func(wire.Presence) bool {
 }
 
 func TestWhoWatchesIsToldWhoComesAndGoes(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	n := start(t, (&shown{}).option, limits(quietPings))
 	id := n.open()
 	r, in := n.join(rob, client.Options{})
@@ -74,6 +75,7 @@ func TestWhoWatchesIsToldWhoComesAndGoes(t *testing.T) {
 }
 
 func TestAConnectionThatComesBackAtOnceNeverLeft(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	n := start(t, (&shown{}).option, limits(quietPings))
 	id := n.open()
 	a, _ := n.join(ann, client.Options{})
@@ -98,6 +100,7 @@ func TestAConnectionThatComesBackAtOnceNeverLeft(t *testing.T) {
 }
 
 func TestWhoHidesIsNeverHereNorTypes(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	s := &shown{}
 	n := start(t, s.option, limits(gateway.Limits{Ping: time.Second}))
 	id := n.open()
@@ -176,6 +179,7 @@ func TestPresenceIsForMembersOnly(t *testing.T) {
 }
 
 func TestPresenceAndPushesCrossNodes(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	s := &shown{}
 	_, n1, n2 := two(t, s.option)
 	id := n1.open()
@@ -204,6 +208,7 @@ func TestPresenceAndPushesCrossNodes(t *testing.T) {
 }
 
 func TestANodeThatIsAloneSaysNothingOfOthers(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	server, n1, n2 := two(t, (&shown{}).option)
 	id := n1.open()
 	r, in := n1.join(rob, client.Options{})
