@@ -132,11 +132,6 @@ type heldPart struct {
 	plain []byte
 }
 
-func (p *parts) size() int64 {
-	last := p.all[len(p.all)-1]
-	return last.Start + last.Size
-}
-
 // ReadAt implements [io.ReaderAt].
 func (p *parts) ReadAt(b []byte, off int64) (int, error) {
 	n := 0

@@ -141,8 +141,9 @@ func (f *folded) squeeze(of *folded) {
 			i++
 			continue
 		}
-		r, size := rune(b), 1
+		size := 1
 		if b >= utf8.RuneSelf {
+			var r rune
 			if r, size = utf8.DecodeRune(of.text[i:]); loose(r) {
 				i += size
 				continue

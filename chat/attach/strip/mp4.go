@@ -43,7 +43,6 @@ type mp4Track struct {
 	width, height int
 	scale         uint32
 	length        uint64 // in units of scale
-	usual         uint32 // length of a sample in fragments
 	tables        map[string]box
 }
 
