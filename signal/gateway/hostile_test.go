@@ -84,8 +84,9 @@ func attacks() []attack {
 			return nil, said(slices.Repeat([]wire.Body{wire.ChatRead{Conversation: id, Limit: 200}}, 16)...)
 		}},
 		{name: "one cid over and over", ends: "flood", write: func(id string) ([]byte, []byte) {
-			text.Conversation = id
-			return nil, said(slices.Repeat([]wire.Body{text}, 32)...)
+			own := text
+			own.Conversation = id
+			return nil, said(slices.Repeat([]wire.Body{own}, 32)...)
 		}},
 		{name: "forged seqs", ends: "flood", write: func(id string) ([]byte, []byte) {
 			return nil, said(
@@ -99,10 +100,13 @@ func attacks() []attack {
 // run attacks from a number of connections until stop is closed and returns when all have ended.
 func (a attack) run(n *node, id, tok string, stop <-chan struct{}) (wait func()) {
 	const connections = 6
+	conns := make([]net.Conn, connections) // all before the first uses up what the user may send
+	for i := range conns {
+		conns[i] = n.bare(tok)
+		conns[i].SetDeadline(time.Time{})
+	}
 	var all sync.WaitGroup
-	for range connections {
-		conn := n.bare(tok)
-		conn.SetDeadline(time.Time{})
+	for _, conn := range conns {
 		if !a.mute {
 			all.Go(func() { _, _ = io.Copy(io.Discard, conn) })
 		}
