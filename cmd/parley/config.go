@@ -17,7 +17,7 @@ type Config struct {
 	Vault    secret `placeholder:"URL" group:"Engines" help:"PostgreSQL database for the keys instead of the data folder, shared by all nodes: another one than --database, backed up apart from it, so that no dump of one opens the other."`
 	RootKey  string `placeholder:"WHERE" group:"Engines" help:"What wraps every key: a file, env:NAME, or hcvault://HOST/transit/keys/NAME. Without it nothing can be read: keep a copy elsewhere. Data folder alone: keys/root.key, made at the first start."`
 	Redis    secret `placeholder:"URL" group:"Engines" help:"Redis that wakes other nodes: rediss://…, with ?master_name=…&addr=… for Sentinel. It may lose everything; without it nodes hear of each other only by asking."`
-	S3       string `name:"s3" env:"PARLEY_S3" placeholder:"URL" group:"Engines" help:"S3 store of recordings, https://HOST/BUCKET: each class has a locked bucket BUCKET-part, BUCKET-recording (deploy/s3). A store that fails the check at the start is refused."`
+	S3       string `name:"s3" env:"PARLEY_S3" placeholder:"URL" group:"Engines" help:"S3 store of recordings, https://HOST/BUCKET: each class has a locked bucket BUCKET-part, BUCKET-recording, BUCKET-attachment (deploy/s3). A store that fails the check at the start is refused."`
 	S3Writer secret `name:"s3-writer" env:"PARLEY_S3_WRITER" placeholder:"KEY:SECRET" group:"Engines" help:"Credential that may only put."`
 	S3Reader secret `name:"s3-reader" env:"PARLEY_S3_READER" placeholder:"KEY:SECRET" group:"Engines" help:"Credential that may only read and list."`
 	Trust    string `placeholder:"FILE" type:"path" group:"Engines" help:"Certificate authorities (PEM) of Redis and the store, beside the system's."`
