@@ -82,6 +82,8 @@ func TestAConnectionThatComesBackAtOnceNeverLeft(t *testing.T) {
 	r, in := n.join(rob, client.Options{})
 	n.here(r, id)
 	eventually(t, "it is told who came", func() bool { return n.bus.toldAll() == 1 })
+	gateway.NewHub(n.bus, n.cfg.Log).Push(t.Context(), rob.User, wire.Quota{Left: 1})
+	find(t, in, func(wire.Quota) bool { return true }) // so it was looked who is here
 	for range 3 {
 		a.Break()
 		if _, err := a.Do(t.Context(), wire.Ping{}); err != nil && !errors.Is(err, client.ErrLost) {
