@@ -41,8 +41,9 @@ export async function startParley({ data = mkdtempSync(join(tmpdir(), "parley-we
   const server = spawn(binary, ["dev", "--json", "--http", http, "--admin", any, "--udp", any, "--data", data, "--log-level", logLevel, ...more], { stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
   server.stderr.on("data", (chunk) => (log += chunk));
-  const gone = new Promise((done) => server.once("exit", done));
-  const ready = await Promise.race([lines(server.stdout).next().then(({ value }) => value), gone.then((code) => Promise.reject(new Error(`the server ended with ${code}:\n${log}`)))]);
+  const gone = new Promise((done) => server.once("close", done));
+  const ready = (await lines(server.stdout).next()).value;
+  if (!ready) throw new Error(`the server ended with ${await gone}:\n${log}`);
   const end = (/** @type {NodeJS.Signals} */ signal) => {
     server.kill(signal);
     return gone;
