@@ -20,10 +20,10 @@ func cors(next http.Handler, origins []string) http.Handler {
 		}
 		h := w.Header()
 		h.Set("Access-Control-Allow-Origin", origin)
-		h.Set("Access-Control-Expose-Headers", "Retry-After")
+		h.Set("Access-Control-Expose-Headers", "Retry-After, Upload-Length, Upload-Offset")
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
-			h.Set("Access-Control-Allow-Methods", "GET, POST")
-			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Range")
+			h.Set("Access-Control-Allow-Methods", "GET, POST, PATCH")
+			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Range, Parley-Name, Upload-Length, Upload-Offset")
 			h.Set("Access-Control-Max-Age", "600")
 			w.WriteHeader(http.StatusNoContent)
 			return

@@ -29,6 +29,9 @@ func TestOnlyConfiguredOriginsMayRead(t *testing.T) {
 		if got := w.Header().Get("Access-Control-Allow-Origin"); got != c.allowed || served != c.served {
 			t.Errorf("%s from %q: allowed %q, served %d", c.method, c.origin, got, served)
 		}
+		if methods := w.Header().Get("Access-Control-Allow-Methods"); c.served == 0 && methods != "GET, POST, PATCH" {
+			t.Errorf("methods %q", methods)
+		}
 		if w.Header().Get("Access-Control-Allow-Credentials") != "" {
 			t.Error("cookies are let through")
 		}

@@ -22,7 +22,7 @@ import (
 // interleave locks a row first, or stands in a [queue]. There too the pool for reading can't write.
 type DB struct {
 	write   *sql.DB
-	read    *sql.DB
+	read    *reads
 	dialect dialect
 	clock   func() time.Time // of now, on SQLite
 }
@@ -55,7 +55,8 @@ func OpenSQLite(ctx context.Context, path string) (*DB, error) {
 		return nil, fmt.Errorf("open database for reading: %w", err)
 	}
 	read.SetMaxOpenConns(8)
-	return &DB{write: write, read: read, dialect: sqliteDialect, clock: time.Now}, nil
+	read.SetMaxIdleConns(8)
+	return &DB{write: write, read: newReads(read, mostStatements), dialect: sqliteDialect, clock: time.Now}, nil
 }
 
 // private makes the file if there is none. SQLite gives what it puts beside it the same mode.

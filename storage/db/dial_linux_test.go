@@ -12,7 +12,7 @@ import (
 
 func TestASilentServerIsNoticed(t *testing.T) {
 	d := openURL(t, engines.PostgreSQL(t))
-	for name, pool := range map[string]*sql.DB{"write": d.write, "read": d.read} {
+	for name, pool := range map[string]*sql.DB{"write": d.write, "read": d.read.DB} {
 		if got := patience(t, pool); got != int(unanswered.Milliseconds()) {
 			t.Errorf("%s: bytes may stay unanswered for %d ms, want %v", name, got, unanswered)
 		}

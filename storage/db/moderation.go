@@ -41,7 +41,7 @@ func scanSilence(row scanner) (r moderation.SilenceRow, err error) {
 // is found by the next look, which begins before it.
 func (m *Moderation) Since(ctx context.Context, at time.Time) ([]moderation.SilenceRow, time.Time, error) {
 	var now int64
-	if err := m.db.read.QueryRowContext(ctx, `SELECT `+m.db.now()).Scan(&now); err != nil {
+	if err := m.db.read.DB.QueryRowContext(ctx, `SELECT `+m.db.now()).Scan(&now); err != nil {
 		return nil, time.Time{}, fmt.Errorf("read clock: %w", err)
 	}
 	rows, err := m.db.read.QueryContext(ctx, `SELECT `+silenceColumns+` FROM silences WHERE set_us >= $1`, micros(at))

@@ -100,7 +100,7 @@ func (n *Notice) claim(table, key, columns string, limit int) string {
 
 // due says whether there is anything to claim, without a transaction that writes.
 func (n *Notice) due(ctx context.Context, table string) (due bool, err error) {
-	err = n.db.read.QueryRowContext(ctx, `SELECT COALESCE((SELECT MIN(due_us) FROM `+table+` WHERE due_us > 0) <= `+n.db.now()+`, FALSE)`).Scan(&due)
+	err = n.db.read.DB.QueryRowContext(ctx, `SELECT COALESCE((SELECT MIN(due_us) FROM `+table+` WHERE due_us > 0) <= `+n.db.now()+`, FALSE)`).Scan(&due)
 	return due, wrap("look for what is due", err)
 }
 

@@ -109,7 +109,7 @@ func (o *Outbox) Append(ctx context.Context, events ...outbox.Event) error {
 // A crash after the claim leaves events that come due again when the lease is over.
 func (o *Outbox) Claim(ctx context.Context, limit int, lease time.Duration) ([]outbox.Claim, error) {
 	due := false
-	err := o.db.read.QueryRowContext(ctx, `SELECT COALESCE((SELECT MIN(due_us) FROM outbox) <= `+o.db.now()+`, FALSE)`).Scan(&due)
+	err := o.db.read.DB.QueryRowContext(ctx, `SELECT COALESCE((SELECT MIN(due_us) FROM outbox) <= `+o.db.now()+`, FALSE)`).Scan(&due)
 	if err != nil || !due {
 		return nil, wrap("look for events that are due", err)
 	}
@@ -281,7 +281,7 @@ const replayPortion = 500
 // ReplayAll implements [outbox.Graveyard]. What dies meanwhile stays dead.
 func (o *Outbox) ReplayAll(ctx context.Context) (all int, err error) {
 	var until int64
-	if err := o.db.read.QueryRowContext(ctx, `SELECT `+o.db.now()).Scan(&until); err != nil {
+	if err := o.db.read.DB.QueryRowContext(ctx, `SELECT `+o.db.now()).Scan(&until); err != nil {
 		return 0, fmt.Errorf("replay dead letters: %w", err)
 	}
 	for {

@@ -97,8 +97,8 @@ func OpenPostgres(ctx context.Context, url string, config PostgresConfig) (*DB, 
 	}
 	d := &DB{dialect: postgresDialect, clock: time.Now,
 		write: pool(base, settings(false), config.writers()),
-		read:  pool(base, settings(true), config.MaxConns-config.writers())}
-	if err := config.Metrics.Register(pools{"write": d.write, "read": d.read}); err != nil {
+		read:  newReads(pool(base, settings(true), config.MaxConns-config.writers()), 0)}
+	if err := config.Metrics.Register(pools{"write": d.write, "read": d.read.DB}); err != nil {
 		return nil, errors.Join(fmt.Errorf("register metrics: %w", err), d.Close())
 	}
 	return d, nil

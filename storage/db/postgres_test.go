@@ -11,7 +11,7 @@ import (
 
 func TestEachConnectionHasItsTimeoutsAndIsDurable(t *testing.T) {
 	d := openURL(t, engines.PostgreSQL(t))
-	for name, pool := range map[string]*sql.DB{"off": d.write, "on": d.read} {
+	for name, pool := range map[string]*sql.DB{"off": d.write, "on": d.read.DB} {
 		for setting, want := range map[string]string{
 			"statement_timeout": "15s", "lock_timeout": "8s", "idle_in_transaction_session_timeout": "10s",
 			"synchronous_commit": "on", "jit": "off", "default_transaction_isolation": "read committed", "default_transaction_read_only": name,
