@@ -144,26 +144,30 @@ func (c chatCommand) measure(ctx context.Context, s chatStore, synced time.Durat
 	return rows, nil
 }
 
-// serve has a server take one load after the other.
+// serve has a server take each load, one after the other on the same data.
 func (c chatCommand) serve(ctx context.Context, s chatStore, p place) (loads []chatFigures, err error) {
-	var about node
-	args := append([]string{"serve", "--quick", "--data", p.data}, p.database()...)
-	if c.Profile != "" {
-		args = append(args, "--profile", c.Profile+"/chat-"+s.name+".pprof")
-	}
-	server, err := startBeside(ctx, &about, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, server.stop()) }()
 	for _, n := range c.InFlight {
-		f, err := c.load(ctx, newPlatform(about.HTTP, about.KeyID, about.Secret), server, n)
+		f, err := c.serveOne(ctx, s, p, n)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%d in flight: %w", n, err)
 		}
 		loads = append(loads, f)
 	}
 	return loads, nil
+}
+
+func (c chatCommand) serveOne(ctx context.Context, s chatStore, p place, inFlight int) (f chatFigures, err error) {
+	var about node
+	args := append([]string{"serve", "--quick", "--data", p.data}, p.database()...)
+	if c.Profile != "" {
+		args = append(args, "--profile", fmt.Sprintf("%s/chat-%s-%d.pprof", c.Profile, s.name, inFlight))
+	}
+	server, err := startBeside(ctx, &about, args...)
+	if err != nil {
+		return f, err
+	}
+	defer func() { err = errors.Join(err, server.stop()) }()
+	return c.load(ctx, newPlatform(about.HTTP, about.KeyID, about.Secret), server, inFlight)
 }
 
 // row is what a load came to.

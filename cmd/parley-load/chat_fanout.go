@@ -150,11 +150,11 @@ func (l *fanLoad) row(c chatCommand, elapsed, cpu time.Duration) row {
 // speak says its share of what is said, each when its moment has come, until ctx ends; it waits for no ack before the next.
 func (c chatCommand) speak(ctx context.Context, l *fanLoad, s *client.Session, n int) error {
 	every := time.Duration(float64(time.Second) * speakers / float64(c.Rate))
-	tick := time.NewTicker(every)
-	defer tick.Stop()
 	if err := pause(ctx, every*time.Duration(n)/speakers); err != nil {
 		return context.Cause(ctx)
 	}
+	tick := time.NewTicker(every) // from its own moment, so that they don't all speak at once
+	defer tick.Stop()
 	for {
 		content, err := json.Marshal(wire.TextContent{Text: fmt.Sprintf("%d 什么时候开始校招？", time.Now().UnixNano())})
 		if err != nil {
