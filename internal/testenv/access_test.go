@@ -54,7 +54,7 @@ func (w *wiretap) pass(c net.Conn, server string) {
 	}
 	defer s.Close()
 	w.work.Go(func() { _, _ = io.Copy(s, c); _ = s.Close() })
-	_, _ = io.Copy(io.MultiWriter(c, w), s)
+	_, _ = io.Copy(io.MultiWriter(w, c), s) // heard before it is passed on
 }
 
 // Write keeps what the server sent.
