@@ -1,7 +1,9 @@
 package testenv_test
 
 import (
+	"net"
 	"net/http"
+	"strings"
 	"testing"
 
 	"parley/internal/admin"
@@ -33,4 +35,15 @@ func TestCleanStopSealsWhatIsBeingRecorded(t *testing.T) {
 	if err != nil || len(page.Entries) < 3 {
 		t.Errorf("log: %+v, %v", page, err)
 	}
+}
+
+// TestAConnectionThatSaysNothingSpoilsNoStop opens a connection as a stop begins. A stop that is not clean fails the test.
+func TestAConnectionThatSaysNothingSpoilsNoStop(t *testing.T) {
+	env := testenv.New(t)
+	silent, err := net.Dial("tcp", strings.TrimPrefix(env.URL(), "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	env.Restart()
 }
