@@ -14,6 +14,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"parley/internal/policy"
+	"parley/internal/testenv/bubble"
 )
 
 func TestABurstIsAllowedAndThenTheRate(t *testing.T) {
@@ -22,11 +23,11 @@ func TestABurstIsAllowedAndThenTheRate(t *testing.T) {
 		if got := taken(l, "u1", 20); got != 5 {
 			t.Errorf("%d at once, want 5", got)
 		}
-		time.Sleep(time.Second) // the bubble's clock
+		bubble.Pass(time.Second)
 		if got := taken(l, "u1", 20); got != 2 {
 			t.Errorf("%d after a second, want 2", got)
 		}
-		time.Sleep(time.Hour)
+		bubble.Pass(time.Hour)
 		if got := taken(l, "u1", 20); got != 5 {
 			t.Errorf("%d after an hour, want 5", got)
 		}
@@ -49,7 +50,7 @@ func TestWhoWaitsAsToldIsNotRefusedAgain(t *testing.T) {
 				if limit := time.Duration(float64(time.Second)/float64(perSecond)) + time.Millisecond; refusal.RetryAfter > limit {
 					t.Fatalf("told to wait %v, more than %v", refusal.RetryAfter, limit)
 				}
-				time.Sleep(refusal.RetryAfter)
+				<-time.After(refusal.RetryAfter)
 				if err := l.Take("u1"); err != nil {
 					t.Fatalf("refused again after waiting %v", refusal.RetryAfter)
 				}
@@ -114,7 +115,7 @@ func TestTheNumberOfKeysIsBoundedAndTheLongestUnseenGoes(t *testing.T) {
 		if got := counted(t, metrics, "parley_limit_forgotten_total"); got != 901 {
 			t.Errorf("%v forgotten before their time, want 901", got)
 		}
-		time.Sleep(time.Hour)
+		bubble.Pass(time.Hour)
 		l.Take(5000)
 		if got := counted(t, metrics, "parley_limit_forgotten_total"); got != 901 {
 			t.Errorf("a full bucket was counted as forgotten before its time")
@@ -206,7 +207,7 @@ func TestAKeyWhoseBucketIsFullAgainIsNotHeld(t *testing.T) {
 		if len(l.items) != 1000 {
 			t.Fatalf("%d keys held, want all that are in use", len(l.items))
 		}
-		time.Sleep(time.Second) // the bubble's clock
+		bubble.Pass(time.Second)
 		for i := range 600 {
 			_ = l.Take(1000 + i)
 		}

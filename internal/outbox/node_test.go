@@ -8,8 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -111,12 +109,6 @@ func start(t *testing.T, store outbox.Store, to http.RoundTripper, c outbox.Conf
 	})
 	t.Cleanup(n.stop)
 	return n
-}
-
-// pass lets a time go by in the bubble, and all that happens then.
-func pass(d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
 }
 
 // metric is the sum over the metric's labels.

@@ -12,6 +12,7 @@ import (
 
 	"parley/internal/outbox"
 	"parley/internal/outbox/outboxtest"
+	"parley/internal/testenv/bubble"
 )
 
 func TestAnEventIsDeliveredAndForgotten(t *testing.T) {
@@ -29,7 +30,7 @@ func TestAnEventIsDeliveredAndForgotten(t *testing.T) {
 			t.Errorf("header %v", h)
 		}
 		waiting(t, s, 0, 0)
-		pass(time.Hour)
+		bubble.Pass(time.Hour)
 		if got := to.got(); len(got) != 1 {
 			t.Errorf("sent %d times", len(got))
 		}
@@ -45,7 +46,7 @@ func TestWhatNobodyWokeForIsFoundByThePoll(t *testing.T) {
 		start(t, s, to, outbox.Config{Poll: time.Second})
 		synctest.Wait()
 		put(t, s, 1)
-		pass(time.Second)
+		bubble.Pass(time.Second)
 		if len(to.got()) != 1 {
 			t.Error("not sent after a second")
 		}
@@ -57,7 +58,7 @@ func TestAFailedEventIsTriedAgainWithTheSameBodyAndANewSignature(t *testing.T) {
 		s, to := &outboxtest.Memory{}, &target{answer: fails(6, http.StatusInternalServerError)}
 		n := start(t, s, to, outbox.Config{})
 		put(t, s, 1)
-		pass(time.Hour)
+		bubble.Pass(time.Hour)
 		got := to.got()
 		if len(got) != 7 {
 			t.Fatalf("%d tries, want 7", len(got))
@@ -93,7 +94,7 @@ func TestTheTargetMayAskForAWait(t *testing.T) {
 		s := &outboxtest.Memory{}
 		put(t, s, 1)
 		start(t, s, to, outbox.Config{})
-		pass(time.Hour)
+		bubble.Pass(time.Hour)
 		if second < 10*time.Minute || second > 11*time.Minute {
 			t.Errorf("tried again after %v, want 10 minutes", second)
 		}
@@ -105,7 +106,7 @@ func TestAnEventThatFailsTooOftenIsADeadLetterUntilItIsReplayed(t *testing.T) {
 		s, to := &outboxtest.Memory{}, &target{answer: fails(outbox.Attempts, http.StatusBadGateway)}
 		n := start(t, s, to, outbox.Config{Poll: time.Minute})
 		e := put(t, s, 1)[0]
-		pass(outbox.Attempts * outbox.Longest)
+		bubble.Pass(outbox.Attempts * outbox.Longest)
 		waiting(t, s, 0, 1)
 		letters, err := s.Dead(t.Context(), "", 10)
 		if err != nil || len(letters) != 1 || letters[0].Event != e || letters[0].Attempts != outbox.Attempts || letters[0].Reason != "status 5xx" {
@@ -117,7 +118,7 @@ func TestAnEventThatFailsTooOftenIsADeadLetterUntilItIsReplayed(t *testing.T) {
 		if ok, err := s.Replay(t.Context(), e.ID); !ok || err != nil {
 			t.Fatal(ok, err)
 		}
-		pass(2 * time.Minute)
+		bubble.Pass(2 * time.Minute)
 		waiting(t, s, 0, 0)
 		if got := to.got(); got[len(got)-1] != got[0] {
 			t.Error("the replay says something else")
@@ -130,9 +131,9 @@ func TestOldDeadLettersAreDeleted(t *testing.T) { // L1
 		s, to := &outboxtest.Memory{}, &target{answer: fails(1, http.StatusBadRequest)}
 		start(t, s, to, outbox.Config{Attempts: 1, Poll: time.Hour})
 		put(t, s, 1)
-		pass(29 * 24 * time.Hour)
+		bubble.Pass(29 * 24 * time.Hour)
 		waiting(t, s, 0, 1)
-		pass(2 * 24 * time.Hour)
+		bubble.Pass(2 * 24 * time.Hour)
 		waiting(t, s, 0, 0)
 	})
 }
@@ -156,7 +157,7 @@ func TestWhateverHappensBetweenAnswerAndMarkTheEventArrivesWithOneID(t *testing.
 				s.BreakSettle(c.fault)
 				n := start(t, s, to, outbox.Config{})
 				put(t, s, 1)
-				pass(5 * time.Second)
+				bubble.Pass(5 * time.Second)
 				if len(to.got()) != 1 {
 					t.Fatalf("sent %d times while it could not be settled", len(to.got()))
 				}
@@ -167,7 +168,7 @@ func TestWhateverHappensBetweenAnswerAndMarkTheEventArrivesWithOneID(t *testing.
 				if c.crash {
 					start(t, s, to, outbox.Config{})
 				}
-				pass(2 * n.Lease())
+				bubble.Pass(2 * n.Lease())
 				got := to.got()
 				if len(got) != c.arrives || got[0] != got[len(got)-1] {
 					t.Errorf("arrived %d times, want %d: %q", len(got), c.arrives, got)
@@ -187,11 +188,11 @@ func TestWhatAKilledNodeHadClaimedAnotherDelivers(t *testing.T) {
 			t.Fatal(claims, err)
 		}
 		start(t, s, to, outbox.Config{})
-		pass(time.Second)
+		bubble.Pass(time.Second)
 		if len(to.got()) != 3 {
 			t.Errorf("%d arrived while the others were claimed, want 3", len(to.got()))
 		}
-		pass(probe.Lease() + time.Second)
+		bubble.Pass(probe.Lease() + time.Second)
 		if len(to.got()) != 10 {
 			t.Errorf("%d arrived after the lease, want 10", len(to.got()))
 		}
@@ -205,13 +206,13 @@ func TestSeveralNodesShareTheWork(t *testing.T) {
 		s := &outboxtest.Memory{}
 		put(t, s, events)
 		slow := func(ctx context.Context, _ int) (int, http.Header, error) {
-			time.Sleep(50 * time.Millisecond)
+			<-time.After(50 * time.Millisecond)
 			return 200, nil, nil
 		}
 		one, two := &target{answer: slow}, &target{answer: slow}
 		start(t, s, one, outbox.Config{})
 		start(t, s, two, outbox.Config{})
-		pass(time.Minute)
+		bubble.Pass(time.Minute)
 		seen := map[string]bool{}
 		for _, body := range append(one.got(), two.got()...) {
 			seen[body] = true
@@ -228,7 +229,7 @@ func TestADeadTargetHoldsNothingInMemory(t *testing.T) {
 		s, to := &outboxtest.Memory{}, &target{answer: hangs}
 		n := start(t, s, to, outbox.Config{Concurrency: concurrency})
 		put(t, s, events)
-		pass(10 * time.Minute)
+		bubble.Pass(10 * time.Minute)
 		n.stop()
 		if most := s.MostHeld(); most == 0 || most > 2*concurrency {
 			t.Errorf("up to %d events were held, want at most %d", most, 2*concurrency)
@@ -255,12 +256,12 @@ func TestAStoreThatCantSettleHoldsNothingInMemory(t *testing.T) {
 		s.BreakSettle(outboxtest.Fails)
 		start(t, s, to, outbox.Config{Concurrency: concurrency})
 		put(t, s, 500)
-		pass(10 * time.Minute)
+		bubble.Pass(10 * time.Minute)
 		if sent := len(to.got()); sent == 0 || sent > 2*concurrency {
 			t.Errorf("%d events were sent that could not be settled, want at most %d", sent, 2*concurrency)
 		}
 		s.BreakSettle(outboxtest.None)
-		pass(10 * time.Minute)
+		bubble.Pass(10 * time.Minute)
 		waiting(t, s, 0, 0)
 	})
 }
@@ -271,7 +272,7 @@ func TestATryEndsAtItsDeadline(t *testing.T) {
 		n := start(t, s, to, outbox.Config{Timeout: 2 * time.Second})
 		put(t, s, 1)
 		n.Wake()
-		pass(2*time.Second + time.Millisecond)
+		bubble.Pass(2*time.Second + time.Millisecond)
 		if n.metric(t, "parley_outbox_failed_total") != 1 || !strings.Contains(n.log.String(), `"reason":"timeout"`) {
 			t.Errorf("no time-out after two seconds: %s", n.log)
 		}
@@ -283,7 +284,7 @@ func TestStoppingGivesBackWhatWasNotDelivered(t *testing.T) {
 		s, to := &outboxtest.Memory{}, &target{answer: hangs}
 		n := start(t, s, to, outbox.Config{Concurrency: 2})
 		put(t, s, 10)
-		pass(time.Second)
+		bubble.Pass(time.Second)
 		began := time.Now()
 		n.stop()
 		if took := time.Since(began); took > 4*time.Second {
@@ -307,12 +308,12 @@ func TestStoppingGivesBackWhatWasNotDelivered(t *testing.T) {
 func TestStoppingLetsATryEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, to := &outboxtest.Memory{}, &target{answer: func(context.Context, int) (int, http.Header, error) {
-			time.Sleep(2 * time.Second)
+			<-time.After(2 * time.Second)
 			return 200, nil, nil
 		}}
 		n := start(t, s, to, outbox.Config{})
 		put(t, s, 1)
-		pass(time.Second)
+		bubble.Pass(time.Second)
 		n.stop()
 		waiting(t, s, 0, 0)
 	})
@@ -337,7 +338,7 @@ func TestAStoreThatIsAwayIsAskedAgain(t *testing.T) {
 		s, to := &broken{Memory: &outboxtest.Memory{}}, &target{}
 		n := start(t, s, to, outbox.Config{Poll: time.Second})
 		put(t, s, 1)
-		pass(10*time.Minute + time.Millisecond)
+		bubble.Pass(10*time.Minute + time.Millisecond)
 		if asked := s.asked.Load(); asked < 500 || asked > 610 {
 			t.Errorf("asked %d times in ten minutes, want about once a second", asked)
 		}
@@ -345,7 +346,7 @@ func TestAStoreThatIsAwayIsAskedAgain(t *testing.T) {
 			t.Errorf("told the log %d times in ten minutes", told)
 		}
 		s.mended.Store(true)
-		pass(time.Second)
+		bubble.Pass(time.Second)
 		if len(to.got()) != 1 {
 			t.Error("not delivered once the store was back")
 		}
